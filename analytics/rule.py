@@ -1,0 +1,99 @@
+"""The contract of a rule: pure kernels with per-subject state, one code path for history and live.
+
+``update`` over a whole history followed by ``flush`` is the batch run; any split of the same rows into batches
+gives the same events, byte for byte. A kernel has no clock, no files and no database: what it must know of the
+city comes in `References`, made beforehand by `analytics.references`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from analytics.event import Event
+from analytics.references import References
+from layers.city import RuleDeclaration
+
+Columns = dict[str, npt.NDArray[Any]]
+State = dict[str, Any]
+
+
+class Parameters(BaseModel):
+    """Base of a rule's typed parameters; units stand in the names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(ABC):
+    """One kind of rule, configured by one declaration.
+
+    Attributes
+    ----------
+    kind : name that declarations refer to.
+    feed : name of the columns it reads: ``ais``, ``gps``, ``weighing`` or ``camera_detection``.
+    """
+
+    kind: ClassVar[str]
+    feed: ClassVar[str]
+    parameters_model: ClassVar[type[Parameters]]
+
+    def __init__(self, declaration: RuleDeclaration, references: References) -> None:
+        self.declaration = declaration
+        self.references = references
+        self.parameters: Any = self.parameters_model.model_validate(declaration.parameters)
+
+    def start(self) -> State:
+        """State before the first row: plain dicts, lists, numbers and texts, so that it can be stored as JSON."""
+        return {}
+
+    @abstractmethod
+    def update(self, state: State, columns: Columns) -> list[Event]:
+        """Take rows in, sorted by (mover, t), and return the events that they complete.
+
+        Parameters
+        ----------
+        state : changed in place.
+        columns : arrays of equal length; which there are is said by the feed (see `analytics.feeds`).
+        """
+
+    @abstractmethod
+    def flush(self, state: State, watermark_ms: int) -> list[Event]:
+        """Close what is over by a time before which no more rows will come."""
+
+
+RULES: dict[str, type[Rule]] = {}
+_R = TypeVar("_R", bound=type[Rule])
+
+
+def register(rule: _R) -> _R:
+    """Class decorator: make a kind of rule known to declarations."""
+    if rule.kind in RULES:
+        raise ValueError(f"rule kind '{rule.kind}' is registered twice")
+    RULES[rule.kind] = rule
+    return rule
+
+
+def dump_state(state: State) -> bytes:
+    """Write a state as JSON with sorted keys."""
+    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def load_state(stored: bytes | None) -> State:
+    """Read what `dump_state` wrote; an empty state for None."""
+    return {} if stored is None else dict(orjson.loads(stored))
+
+
+def rows(columns: Columns) -> int:
+    """Number of rows in columns."""
+    return len(next(iter(columns.values()))) if columns else 0
+
+
+def as_float(value: np.generic | float) -> float | None:
+    """A Python float, None for NaN."""
+    number = float(value)
+    return None if number != number else number

@@ -1,0 +1,217 @@
+"""What a layer is: the declaration of one governance element (治理要素).
+
+One YAML file in ``data/<city>/layers/`` declares one layer; everything that the platform knows of it (table,
+validation, OGC collection, style) follows from this declaration.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from layers.text import Text
+
+PropertyType = Literal["string", "integer", "number", "boolean", "date", "datetime", "json"]
+GeometryType = Literal["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "Geometry", "None"]
+Sensitivity = Literal["public", "internal", "restricted", "personal"]
+
+# Columns that every layer's table has beside its declared properties (see `layers.store.tables`).
+SYSTEM_COLUMNS = ("gid", "fid", "geometry", "h3", "jurisdiction", "valid_from", "valid_to", "updated_at", "source")
+_NAME = r"^[a-z][a-z0-9_]{0,62}$"
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PropertySpec(_Declared):
+    """One attribute of a layer.
+
+    Attributes
+    ----------
+    name : column name, snake_case.
+    type : JSON-like type; ``json`` is a nested value kept as text.
+    unit : UCUM code of the unit (``m``, ``kg``, ``km/h``) or None.
+    required : a row without it is refused.
+    minimum, maximum : inclusive bounds of a number.
+    values : the only values allowed.
+    pattern : regular expression a text must match as a whole.
+    """
+
+    name: str = Field(pattern=_NAME)
+    type: PropertyType
+    title: Text
+    description: Text | None = None
+    unit: str | None = None
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str | int | float, ...] | None = None
+    pattern: str | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> PropertySpec:
+        if self.name in SYSTEM_COLUMNS:
+            raise ValueError(f"'{self.name}' is a column that every layer has; choose another name")
+        if self.type not in ("integer", "number") and (self.minimum is not None or self.maximum is not None):
+            raise ValueError(f"minimum and maximum are for numbers, '{self.name}' is a {self.type}")
+        if self.pattern is not None and self.type != "string":
+            raise ValueError(f"pattern is for strings, '{self.name}' is a {self.type}")
+        return self
+
+
+class Standard(_Declared):
+    """Which code table the layer follows; codes are never invented, only quoted.
+
+    Attributes
+    ----------
+    scheme : name of the code table, such as ``GB/T 30428.2``.
+    codes : classes of that table that the layer holds.
+    provenance : how far the codes were checked.
+    """
+
+    scheme: str
+    codes: tuple[str, ...] = ()
+    provenance: str
+
+
+class Style(_Declared):
+    """How the layer is drawn: colours as ``#rrggbb``, sizes in CSS pixels.
+
+    ``by`` names a property whose values choose the colour from ``colours``.
+    """
+
+    colour: str = Field(default="#3366cc", pattern=r"^#[0-9a-fA-F]{6}$")
+    size_px: float = Field(default=4, gt=0, le=40)
+    opacity: float = Field(default=0.8, ge=0, le=1)
+    by: str | None = None
+    colours: dict[str, str] = Field(default_factory=dict)
+
+
+class Quality(_Declared):
+    """Rules that a batch must meet to be taken in.
+
+    Attributes
+    ----------
+    inside_city : refuse rows further than ``tolerance_m`` outside of the city's extent.
+    valid_geometry : refuse invalid rings instead of keeping them.
+    max_age_days : rows older than this count as stale in the freshness figures.
+    """
+
+    inside_city: bool = True
+    tolerance_m: float = Field(default=1000, ge=0)
+    valid_geometry: bool = True
+    max_age_days: float | None = Field(default=None, gt=0)
+
+
+class LayerSpec(_Declared):
+    """The declaration of one layer.
+
+    Attributes
+    ----------
+    id : table and collection id, snake_case.
+    domain : key of one of the city's domains.
+    kind : person, house, enterprise, thing, place or event (人房企物地事).
+    geometry : OGC geometry type, ``None`` for a register without places.
+    id_field : property that identifies a row; it becomes the row's ``fid``.
+    time_field : property that ``datetime=`` filters on; None for timeless layers.
+    h3_resolution : resolution of the cell kept on each row, 0–15; None only without geometry.
+    sensitivity : who may see rows; ``personal`` leaves the store as cell counts only.
+    owner : id of the department that answers for the layer.
+    update : how often the owner promises new data, in words.
+    provenance : where the declaration comes from (seed, verified, proposal, memory).
+    """
+
+    id: str = Field(pattern=_NAME)
+    title: Text
+    description: Text
+    domain: str
+    kind: Literal["person", "house", "enterprise", "thing", "place", "event"]
+    geometry: GeometryType
+    properties: tuple[PropertySpec, ...]
+    id_field: str
+    time_field: str | None = None
+    h3_resolution: int | None = Field(default=None, ge=0, le=15)
+    sensitivity: Sensitivity = "internal"
+    owner: str
+    standard: Standard | None = None
+    update: Text | None = None
+    quality: Quality = Quality()
+    style: Style = Style()
+    provenance: str = "proposal"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LayerSpec:
+        names = [p.name for p in self.properties]
+        doubled = sorted({n for n in names if names.count(n) > 1})
+        if doubled:
+            raise ValueError(f"property given twice: {', '.join(doubled)}")
+        if self.id_field not in names:
+            raise ValueError(f"id_field '{self.id_field}' is not a property")
+        if self.time_field is not None:
+            if self.time_field not in names:
+                raise ValueError(f"time_field '{self.time_field}' is not a property")
+            if self.property(self.time_field).type not in ("date", "datetime"):
+                raise ValueError(f"time_field '{self.time_field}' is neither date nor datetime")
+        if (self.h3_resolution is None) != (self.geometry == "None"):
+            raise ValueError("h3_resolution is for layers with geometry, and needed there")
+        if self.style.by is not None and self.style.by not in names:
+            raise ValueError(f"style.by '{self.style.by}' is not a property")
+        return self
+
+    @property
+    def has_geometry(self) -> bool:
+        """Whether rows have a place."""
+        return self.geometry != "None"
+
+    @property
+    def has_cover(self) -> bool:
+        """Whether rows are found by a set of covering cells, as lines and areas are."""
+        return self.geometry not in ("None", "Point")
+
+    def property(self, name: str) -> PropertySpec:
+        """Return the property of that name; KeyError where there is none."""
+        for spec in self.properties:
+            if spec.name == name:
+                return spec
+        raise KeyError(name)
+
+
+def json_schema(spec: LayerSpec, language: str = "en") -> dict[str, Any]:
+    """JSON Schema (2020-12) of a row's properties, as OGC API – Features Part 5 publishes it."""
+    kinds: dict[str, dict[str, Any]] = {
+        "string": {"type": "string"},
+        "integer": {"type": "integer"},
+        "number": {"type": "number"},
+        "boolean": {"type": "boolean"},
+        "date": {"type": "string", "format": "date"},
+        "datetime": {"type": "string", "format": "date-time"},
+        "json": {},
+    }
+    properties: dict[str, Any] = {}
+    for p in spec.properties:
+        entry = {**kinds[p.type], "title": p.title.say(language)}
+        optional = {
+            "description": p.description.say(language) if p.description else None,
+            "x-ogc-unit": p.unit,
+            "minimum": p.minimum,
+            "maximum": p.maximum,
+            "enum": list(p.values) if p.values else None,
+            "pattern": p.pattern,
+        }
+        entry |= {key: value for key, value in optional.items() if value is not None}
+        if p.name == spec.id_field:
+            entry["x-ogc-role"] = "id"
+        elif p.name == spec.time_field:
+            entry["x-ogc-role"] = "primary-instant"
+        properties[p.name] = entry
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "title": spec.title.say(language),
+        "description": spec.description.say(language),
+        "properties": properties,
+        "required": [p.name for p in spec.properties if p.required],
+    }

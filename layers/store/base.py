@@ -1,0 +1,152 @@
+"""The contract of a store. `tests/layers/test_store_conformance.py` runs over every back end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import geopandas as gpd
+
+from layers.query import Box, Query, TimeInterval
+from layers.spec import LayerSpec
+
+
+@dataclass(frozen=True)
+class WriteCount:
+    """What a write did: rows new, changed (the old ones moved to history), and equal to what stood there."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: WriteCount) -> WriteCount:
+        return WriteCount(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a layer, ready to be written out.
+
+    Attributes
+    ----------
+    fids : id of each row.
+    geometries : GeoJSON geometry text of each row (7 decimals, lon/lat), or None.
+    names : names of the properties.
+    rows : values of each row in the order of ``names``; times as aware datetimes, json as objects.
+    next : value for `Query.after` that continues behind the last row, None at the end.
+    """
+
+    fids: list[str]
+    geometries: list[str | None]
+    names: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    next: tuple[Any, ...] | None
+
+
+class Transaction(ABC):
+    """One unit of writing: all of it is kept, or nothing."""
+
+    @abstractmethod
+    def upsert(self, spec: LayerSpec, rows: gpd.GeoDataFrame, *, at: datetime, source: str) -> WriteCount:
+        """Write rows by id; a changed row's old state goes to history, an equal row is left alone.
+
+        Parameters
+        ----------
+        spec : the layer.
+        rows : one column for each property (missing columns are null); geometry in EPSG:4326, absent or null for a
+            register. The optional column ``jurisdiction`` is kept as given; else it is found by place.
+        at : when this became true (aware); ``valid_from`` of new rows.
+        source : id of the lineage record.
+
+        Raises
+        ------
+        StoreError
+            where an id is missing or comes twice in the batch, or a column is not declared.
+        """
+
+    @abstractmethod
+    def delete(self, spec: LayerSpec, fids: Iterable[str], *, at: datetime) -> int:
+        """Move rows to history; return how many there were."""
+
+    @abstractmethod
+    def put_state(self, name: str, state: bytes) -> None:
+        """Keep the state of a feed or rule under a name, in the same unit as the rows."""
+
+
+class Store(ABC):
+    """Layers of a city in one database."""
+
+    url: str
+
+    @abstractmethod
+    def create(self, spec: LayerSpec) -> None:
+        """Make a layer's table, history, cover and indexes; harmless where they exist.
+
+        Raises
+        ------
+        StoreError
+            where the table exists with other columns.
+        """
+
+    @abstractmethod
+    def layers(self) -> list[str]:
+        """Ids of the layers that have a table."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Begin a unit of writing; leaving the block commits, an exception undoes everything."""
+
+    @abstractmethod
+    def state(self, name: str) -> bytes | None:
+        """State last committed under a name."""
+
+    @abstractmethod
+    def count(self, query: Query) -> int:
+        """Exact number of rows, regardless of limit, offset and after."""
+
+    @abstractmethod
+    def extent(self, query: Query) -> Box | None:
+        """Box around the rows' geometries in EPSG:4326, None where there are none."""
+
+    @abstractmethod
+    def time_extent(self, query: Query) -> TimeInterval | None:
+        """Earliest and latest value of the layer's time field."""
+
+    @abstractmethod
+    def page(self, query: Query) -> Page:
+        """One page as texts and plain values: what a server writes out."""
+
+    @abstractmethod
+    def frames(self, query: Query, size: int = 50_000) -> Iterator[gpd.GeoDataFrame]:
+        """All rows, in frames of at most ``size`` rows read in turn, so that memory stays flat.
+
+        Columns are the properties, then ``fid``, ``h3``, ``jurisdiction``, ``valid_from``, ``source`` and ``geometry``.
+        """
+
+    @abstractmethod
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        """All rows as one frame (see `frames`)."""
+
+    @abstractmethod
+    def distinct(self, query: Query, property: str, limit: int = 1000) -> list[Any]:
+        """Sorted distinct values of a property, nulls left out."""
+
+    @abstractmethod
+    def cell_counts(self, query: Query, resolution: int) -> dict[int, int]:
+        """Rows per cell of a resolution not finer than the layer's, by the rows' own cell."""
+
+    @abstractmethod
+    def revision(self, layer: str) -> int:
+        """A number that grows with every committed change of the layer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release all connections."""
