@@ -14,167 +14,44 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel
 
-from layers.declaration import Declaration, read
+from layers.city_declaration import (
+    LEVELS,
+    CityDeclaration,
+    Content,
+    Department,
+    Domain,
+    EventType,
+    Jurisdiction,
+    RuleDeclaration,
+    Source,
+)
+from layers.declaration import Declaration, Location, read
 from layers.errors import DeclarationError, UnknownLayer
 from layers.spec import LayerSpec
 from layers.text import Text
 
+__all__ = [
+    "City",
+    "CityDeclaration",
+    "Content",
+    "Department",
+    "Domain",
+    "EventType",
+    "Jurisdiction",
+    "RuleDeclaration",
+    "Source",
+]
+
 SYSTEM_LAYERS = Path(__file__).parent / "system"
-
-
-class _Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Domain(_Declared):
-    """One of the city's governance domains (领域)."""
-
-    id: str
-    title: Text
-    scope: Text | None = None
-    provenance: str = "proposal"
-
-
-class Department(_Declared):
-    """An authority that owns layers and handles cases."""
-
-    id: str
-    title: Text
-    provenance: str = "proposal"
-
-
-class Jurisdiction(_Declared):
-    """A unit of the tree district – town – village.
-
-    Attributes
-    ----------
-    code : administrative code; a child's code starts with its parent's significant digits.
-    level : district, town (subdistricts, towns, zones) or village (villages, neighbourhoods).
-    centre : approximate (lon, lat) in EPSG:4326, or None.
-    """
-
-    code: str = Field(pattern=r"^[0-9A-Za-z-]{2,20}$")
-    title: Text
-    level: Literal["district", "town", "village"]
-    kind: str = ""
-    parent: str | None = None
-    centre: tuple[float, float] | None = None
-    provenance: str = "proposal"
-
-
-class EventType(_Declared):
-    """A class of events from the city's code table."""
-
-    code: str
-    title: Text
-    group: Text | None = None
-    handle_hours: float | None = None
-    provenance: str = "proposal"
-
-
-class Content(_Declared):
-    """Declared rows that `onemap init` loads into a layer."""
-
-    layer: str
-    file: str
-    crs: str = "EPSG:4326"
-
-
-class Source(_Declared):
-    """A feed: who sends it, in which datum and time zone, and how often.
-
-    Attributes
-    ----------
-    feed : decoder family: ais, gps, wim, camera, layer or register.
-    crs : datum of the coordinates as sent: EPSG code, ``GCJ-02`` or ``BD-09``.
-    zone : IANA zone of times sent without one.
-    columns : names in the file for our names, where they differ.
-    """
-
-    id: str
-    title: Text
-    feed: Literal["ais", "gps", "wim", "camera", "layer", "register"]
-    crs: str = "EPSG:4326"
-    zone: str = "UTC"
-    owner: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    provenance: str = "proposal"
-
-
-class CityDeclaration(_Declared):
-    """The content of ``city.yaml``.
-
-    Attributes
-    ----------
-    crs : projected CRS for distances in metres, such as ``EPSG:32651``.
-    bounds : lon/lat box (minx, miny, maxx, maxy) in EPSG:4326 that every row must lie in.
-    outline : GeoJSON of the land area, relative to the city folder.
-    synthetic : words shown on every page where the city's data are made up, or None.
-    """
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: Text
-    zone: str
-    crs: str
-    bounds: tuple[float, float, float, float]
-    outline: str | None = None
-    synthetic: Text | None = None
-    domains: tuple[Domain, ...]
-    departments: tuple[Department, ...]
-    contents: tuple[Content, ...] = ()
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError) as failure:
-            raise ValueError("not an IANA time zone, such as Asia/Shanghai") from failure
-        return value
-
-    @field_validator("bounds")
-    @classmethod
-    def _box(cls, value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        minx, miny, maxx, maxy = value
-        if not (-180 <= minx < maxx <= 180 and -90 <= miny < maxy <= 90):
-            raise ValueError("expected lon/lat as (min lon, min lat, max lon, max lat)")
-        return value
-
-
-class RuleDeclaration(_Declared):
-    """The thresholds of one rule, dated and sourced.
-
-    Attributes
-    ----------
-    id : name of the declaration; events carry it.
-    kind : which rule of `analytics.rules` it configures; the id where it is left out.
-    version : raised at every change; part of each event's identity.
-    event_type : code of the events it raises.
-    departments : who handles them, lead first.
-    parameters : typed by the rule itself, units in the keys.
-    sources : for each parameter where its value comes from.
-    """
-
-    id: str
-    kind: str = ""
-    title: Text
-    version: str
-    event_type: str
-    severity: Literal["minor", "moderate", "severe", "extreme"] = "moderate"
-    in_force_from: date | None = None
-    in_force_to: date | None = None
-    departments: tuple[str, ...] = ()
-    enabled: bool = True
-    parameters: dict[str, Any]
-    sources: dict[str, str] = Field(default_factory=dict)
+Row = TypeVar("Row", bound=BaseModel)
 
 
 class City:
@@ -198,15 +75,18 @@ class City:
         self._departments = {d.id: d for d in self.declaration.departments}
         self._check_unique(declaration, "domains", [d.id for d in self.declaration.domains])
         self._check_unique(declaration, "departments", [d.id for d in self.declaration.departments])
-        self.event_types = self._table("event_types.yaml", "event_types", EventType, "code")
-        self.jurisdictions = self._table("jurisdictions.yaml", "jurisdictions", Jurisdiction, "code")
-        self.sources = self._table("sources.yaml", "sources", Source, "id")
+        self.event_types: dict[str, EventType] = self._table(
+            "event_types.yaml", "event_types", EventType, "code"
+        )
+        self.jurisdictions: dict[str, Jurisdiction] = self._table(
+            "jurisdictions.yaml", "jurisdictions", Jurisdiction, "code", self._check_tree
+        )
+        self.sources: dict[str, Source] = self._table(
+            "sources.yaml", "sources", Source, "id", self._check_owners
+        )
         self.layers = self._read_layers()
         self.rules = self._read_rules()
-        self._check_tree()
-        for number, content in enumerate(self.declaration.contents):
-            if content.layer not in self.layers:
-                raise declaration.error(("contents", number, "layer"), f"no layer '{content.layer}' is declared")
+        self._check_files(declaration)
 
     @property
     def id(self) -> str:
@@ -246,7 +126,7 @@ class City:
             raise UnknownLayer(layer, list(self.layers)) from None
 
     def path(self, relative: str) -> Path:
-        """A file inside the city's folder.
+        """Return a file inside the city's folder.
 
         Raises
         ------
@@ -255,7 +135,9 @@ class City:
         """
         path = (self.folder / relative).resolve()
         if not path.is_relative_to(self.folder.resolve()):
-            raise DeclarationError(self.folder / "city.yaml", 0, relative, "leaves the city's folder")
+            raise DeclarationError(
+                self.folder / "city.yaml", 0, relative, "leaves the city's folder"
+            )
         return path
 
     @staticmethod
@@ -264,58 +146,131 @@ class City:
             if key in ids[:number]:
                 raise declaration.error((field, number), f"'{key}' is given twice")
 
-    def _table(self, name: str, field: str, model: type[Any], key: str) -> dict[str, Any]:
+    def _table(
+        self,
+        name: str,
+        field: str,
+        model: type[Row],
+        key: str,
+        check: Callable[[Declaration, dict[str, Row]], None] | None = None,
+    ) -> dict[str, Row]:
         path = self.folder / name
         if not path.exists():
             return {}
         declaration = read(path)
-        rows = declaration.content.get(field) if isinstance(declaration.content, dict) else None
+        content = declaration.content if isinstance(declaration.content, dict) else {}
+        for other in content:
+            if other != field:
+                raise declaration.error((other,), f"expected '{field}' only")
+        rows = content.get(field)
         if not isinstance(rows, list):
             raise declaration.error((field,), f"expected a list under '{field}'")
         built = [declaration.into(model, (field, number)) for number in range(len(rows))]
         self._check_unique(declaration, field, [getattr(row, key) for row in built])
-        return {getattr(row, key): row for row in built}
+        table = {getattr(row, key): row for row in built}
+        if check is not None:
+            check(declaration, table)
+        return table
+
+    def _check_tree(self, declaration: Declaration, units: dict[str, Jurisdiction]) -> None:
+        for number, unit in enumerate(units.values()):
+            at: Location = ("jurisdictions", number)
+            if unit.centre is not None and not self._in_bounds(unit.centre):
+                raise declaration.error((*at, "centre"), "lies outside of the city's bounds")
+            if unit.parent is None:
+                continue
+            parent = units.get(unit.parent)
+            if parent is None:
+                raise declaration.error((*at, "parent"), f"'{unit.parent}' is not declared")
+            # Levels that only go up also rule out a unit that is its own ancestor.
+            if LEVELS.index(parent.level) >= LEVELS.index(unit.level):
+                reason = f"a {unit.level} can't lie in '{parent.code}', which is a {parent.level}"
+                raise declaration.error((*at, "parent"), reason)
+            if not unit.code.startswith(parent.code.rstrip("0")):
+                reason = f"expected to start with its parent's '{parent.code}'"
+                raise declaration.error((*at, "code"), reason)
+
+    def _in_bounds(self, point: tuple[float, float]) -> bool:
+        minx, miny, maxx, maxy = self.bounds
+        return minx <= point[0] <= maxx and miny <= point[1] <= maxy
+
+    def _check_owners(self, declaration: Declaration, sources: dict[str, Source]) -> None:
+        for number, source in enumerate(sources.values()):
+            if source.owner is not None:
+                self._check_department(declaration, ("sources", number, "owner"), source.owner)
+
+    def _check_department(self, declaration: Declaration, at: Location, department: str) -> None:
+        if department not in self._departments:
+            raise declaration.error(at, f"no department '{department}' in city.yaml")
+
+    def _check_files(self, declaration: Declaration) -> None:
+        if self.declaration.outline is not None:
+            self._check_file(declaration, ("outline",), self.declaration.outline)
+        for number, content in enumerate(self.declaration.contents):
+            at: Location = ("contents", number)
+            if content.layer not in self.layers:
+                raise declaration.error((*at, "layer"), f"no layer '{content.layer}' is declared")
+            self._check_file(declaration, (*at, "file"), content.file)
+
+    def _check_file(self, declaration: Declaration, at: Location, relative: str) -> None:
+        try:
+            found = self.path(relative).is_file()
+        except (DeclarationError, ValueError) as failure:
+            raise declaration.error(at, f"'{relative}' leaves the city's folder") from failure
+        if not found:
+            raise declaration.error(at, f"there is no file '{relative}' in the city's folder")
+
+    def _files(self, folder: str) -> list[Path]:
+        paths = sorted((self.folder / folder).glob("*.y*ml"))
+        for path in paths:
+            if path.suffix != ".yaml":
+                raise DeclarationError(path, 0, "", "declarations end in .yaml; rename it")
+        return paths
 
     def _read_layers(self) -> dict[str, LayerSpec]:
         layers: dict[str, LayerSpec] = {}
-        system = sorted(SYSTEM_LAYERS.glob("*.yaml"))
-        for path in [*system, *sorted((self.folder / "layers").glob("*.yaml"))]:
+        for path in sorted(SYSTEM_LAYERS.glob("*.yaml")):
+            layers[path.stem] = read(path).into(LayerSpec)
+        for path in self._files("layers"):
             declaration = read(path)
             spec = declaration.into(LayerSpec)
-            own = path.parent != SYSTEM_LAYERS
             if spec.id != path.stem:
-                raise declaration.error(("id",), f"file is named '{path.stem}', its layer '{spec.id}'")
-            if own and spec.domain not in self._domains:
+                reason = f"file is named '{path.stem}', its layer '{spec.id}'"
+                raise declaration.error(("id",), reason)
+            if spec.domain not in self._domains:
                 raise declaration.error(("domain",), f"no domain '{spec.domain}' in city.yaml")
-            if own and spec.owner not in self._departments:
-                raise declaration.error(("owner",), f"no department '{spec.owner}' in city.yaml")
-            if own and spec.id in layers:
-                missing = {p.name for p in layers[spec.id].properties} - {p.name for p in spec.properties}
-                if missing:
-                    raise declaration.error(
-                        ("properties",), f"the platform's own layer also has {', '.join(sorted(missing))}"
-                    )
+            self._check_department(declaration, ("owner",), spec.owner)
+            if not spec.property(spec.id_field).required:
+                raise declaration.error(("id_field",), f"property '{spec.id_field}' isn't required")
+            if spec.id in layers:
+                _check_extends(declaration, spec, layers[spec.id])
             layers[spec.id] = spec
         return layers
 
     def _read_rules(self) -> dict[str, RuleDeclaration]:
         rules: dict[str, RuleDeclaration] = {}
-        for path in sorted((self.folder / "rules").glob("*.yaml")):
+        for path in self._files("rules"):
             declaration = read(path)
             rule = declaration.into(RuleDeclaration)
             if rule.id != path.stem:
-                raise declaration.error(("id",), f"file is named '{path.stem}', its rule '{rule.id}'")
+                reason = f"file is named '{path.stem}', its rule '{rule.id}'"
+                raise declaration.error(("id",), reason)
             if self.event_types and rule.event_type not in self.event_types:
-                raise declaration.error(("event_type",), f"no event type '{rule.event_type}' in event_types.yaml")
+                reason = f"no event type '{rule.event_type}' in event_types.yaml"
+                raise declaration.error(("event_type",), reason)
             for number, department in enumerate(rule.departments):
-                if department not in self._departments:
-                    raise declaration.error(("departments", number), f"no department '{department}' in city.yaml")
+                self._check_department(declaration, ("departments", number), department)
             rules[rule.id] = rule if rule.kind else rule.model_copy(update={"kind": rule.id})
         return rules
 
-    def _check_tree(self) -> None:
-        for unit in self.jurisdictions.values():
-            if unit.parent is not None and unit.parent not in self.jurisdictions:
-                raise DeclarationError(
-                    self.folder / "jurisdictions.yaml", 0, unit.code, f"parent '{unit.parent}' is not declared"
-                )
+
+def _check_extends(declaration: Declaration, own: LayerSpec, system: LayerSpec) -> None:
+    """Let a city add properties to one of the platform's layers, not drop or retype any."""
+    types = {p.name: p.type for p in own.properties}
+    for p in system.properties:
+        if types.get(p.name) != p.type:
+            reason = f"the platform's own layer needs '{p.name}' of type {p.type}"
+            raise declaration.error(("properties",), reason)
+    if (own.geometry, own.id_field) != (system.geometry, system.id_field):
+        reason = f"the platform's own layer has {system.geometry} and id '{system.id_field}'"
+        raise declaration.error(("geometry",), reason)

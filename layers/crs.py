@@ -1,8 +1,8 @@
 """Reference systems: named always, converted at the edge, lon/lat inside.
 
 GCJ-02 and BD-09, the offset systems of Chinese map services, follow the published offset formulas
-(Krasovsky ellipsoid, a = 6378245 m, e² = 0.00669342162296594). Their inverse has no closed form and is found by
-fixed-point iteration to well below a millimetre.
+(Krasovsky ellipsoid, a = 6378245 m, e² = 0.00669342162296594). Their inverse has no closed form and
+is found by fixed-point iteration to well below a millimetre.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ROUNDS = 8
 
 @lru_cache(maxsize=64)
 def transformer(source: str, target: str) -> pyproj.Transformer:
-    """Cached x/y (lon/lat) transformer between two CRS, such as ``EPSG:4326`` and ``EPSG:32651``.
+    """Return the cached x/y (lon/lat) transformer from one CRS to another.
 
     Raises
     ------
@@ -51,6 +51,17 @@ def known(crs: str) -> bool:
     except CRSError:
         return False
     return True
+
+
+def in_metres(crs: str) -> bool:
+    """Whether a CRS is projected with both axes in metres, so that distances can be taken in it."""
+    if crs.upper() in OFFSET_SYSTEMS:
+        return False
+    try:
+        found = pyproj.CRS.from_user_input(crs)
+    except CRSError:
+        return False
+    return found.is_projected and all(axis.unit_name == "metre" for axis in found.axis_info)
 
 
 def to_lonlat(x: npt.ArrayLike, y: npt.ArrayLike, crs: str) -> Pair:
@@ -77,9 +88,7 @@ def to_lonlat(x: npt.ArrayLike, y: npt.ArrayLike, crs: str) -> Pair:
     return np.asarray(lon), np.asarray(lat)
 
 
-def geometries_to_lonlat(
-    geometries: npt.NDArray[np.object_], crs: str
-) -> npt.NDArray[np.object_]:
+def geometries_to_lonlat(geometries: npt.NDArray[np.object_], crs: str) -> npt.NDArray[np.object_]:
     """Bring shapely geometries of a declared system to EPSG:4326; third coordinates are dropped."""
     flat = shapely.force_2d(geometries)
 

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from layers.errors import DeclarationError
 
 MAX_BYTES = 4 * 1024 * 1024
+_SHOWN = 80
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
 
@@ -25,15 +27,27 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.events.AliasEvent):
-            event = self.peek_event()
+            mark = self.current_event.start_mark
             raise yaml.constructor.ConstructorError(
-                None, None, "aliases are not allowed in declarations", event.start_mark
+                None, None, "aliases are not allowed in declarations", mark
             )
         return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as failure:
+            raise yaml.constructor.ConstructorError(
+                None, None, str(failure), node.start_mark
+            ) from failure
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a plain word", key_node.start_mark
+                )
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -49,20 +63,22 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _lines(node: yaml.Node | None, at: Location = ()) -> Iterator[tuple[Location, int]]:
+def _lines(
+    node: yaml.Node | None, at: Location = (), line: int | None = None
+) -> Iterator[tuple[Location, int]]:
     if node is None:
         return
-    yield at, node.start_mark.line + 1
+    yield at, (node.start_mark.line if line is None else line) + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield from _lines(value, (*at, key.value))
+            yield from _lines(value, (*at, key.value), key.start_mark.line)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
             yield from _lines(value, (*at, number))
 
 
 class Declaration:
-    """A parsed file and the line of each of its values.
+    """A parsed file and the line of each of its values (of its key, where a value has one).
 
     Attributes
     ----------
@@ -105,11 +121,31 @@ class Declaration:
         try:
             return model.model_validate({**value, **extra})
         except ValidationError as failure:
-            first = failure.errors()[0]
-            where = (*at, *(step for step in first["loc"]))
-            found = first.get("input")
-            shown = "" if isinstance(found, dict | list) else f" (found {found!r})"
-            raise self.error(where, first["msg"] + shown) from failure
+            first = failure.errors(include_url=False)[0]
+            where = self._written((*at, *first["loc"]), first["type"] == "missing")
+            raise self.error(where, _explain(first)) from failure
+
+    def _written(self, at: Location, missing: bool) -> Location:
+        # pydantic adds steps of its own for unions; only what stands in the file helps its author.
+        parent = at[:-1] if missing else at
+        while parent and parent not in self._lines:
+            parent = parent[:-1]
+        return at if missing else parent
+
+
+def _explain(failure: ErrorDetails) -> str:
+    found = failure.get("input")
+    if failure["type"] == "missing":
+        return "required, but not given"
+    if failure["type"] == "extra_forbidden":
+        return "no such field here; check the spelling"
+    reason = failure["msg"].removeprefix("Value error, ")
+    if failure["type"] == "string_type" and isinstance(found, bool | int | float):
+        reason += "; write it in quotes"
+    if isinstance(found, dict | list | tuple):
+        return reason
+    text = repr(found)
+    return f"{reason} (found {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'})"
 
 
 def read(file: Path) -> Declaration:
@@ -123,19 +159,39 @@ def read(file: Path) -> Declaration:
     try:
         if file.stat().st_size > MAX_BYTES:
             raise DeclarationError(file, 0, "", f"larger than {MAX_BYTES} bytes")
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     except OSError as failure:
         raise DeclarationError(file, 0, "", f"can't be read: {failure.strerror}") from failure
+    return _parse(file, _decode(file, text))
+
+
+def _decode(file: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
-        raise DeclarationError(file, 0, "", f"not UTF-8 at byte {failure.start}") from failure
-    loader = _Loader(text)
+        line = content.count(b"\n", 0, failure.start) + 1
+        reason = f"not UTF-8 at byte {failure.start}"
+        raise DeclarationError(file, line, "", reason) from failure
+
+
+def _parse(file: Path, text: str) -> Declaration:
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as failure:
+        line = text.count("\n", 0, failure.position) + 1
+        reason = f"not valid YAML: character {failure.character:#x} is not allowed"
+        raise DeclarationError(file, line, "", reason) from failure
     try:
         node = loader.get_single_node()
         content = None if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, RecursionError, ValueError) as failure:
-        mark = getattr(failure, "problem_mark", None)
+        lines = dict(_lines(node))
+    except yaml.YAMLError as failure:
+        mark = getattr(failure, "problem_mark", None) or loader.get_mark()
         reason = getattr(failure, "problem", None) or str(failure)
-        raise DeclarationError(file, mark.line + 1 if mark else 0, "", f"not valid YAML: {reason}") from failure
+        raise DeclarationError(file, mark.line + 1, "", f"not valid YAML: {reason}") from failure
+    except RecursionError as failure:
+        line = loader.get_mark().line + 1
+        raise DeclarationError(file, line, "", "not valid YAML: nested too deeply") from failure
     finally:
         loader.dispose()
-    return Declaration(file, content, dict(_lines(node)))
+    return Declaration(file, content, lines)

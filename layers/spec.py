@@ -1,29 +1,54 @@
 """What a layer is: the declaration of one governance element (治理要素).
 
-One YAML file in ``data/<city>/layers/`` declares one layer; everything that the platform knows of it (table,
-validation, OGC collection, style) follows from this declaration.
+One YAML file in ``data/<city>/layers/`` declares one layer; everything that the platform knows of
+it (table, validation, OGC collection, style) follows from this declaration.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from layers.text import Text
 
 PropertyType = Literal["string", "integer", "number", "boolean", "date", "datetime", "json"]
-GeometryType = Literal["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "Geometry", "None"]
+GeometryType = Literal[
+    "Point",
+    "LineString",
+    "Polygon",
+    "MultiPoint",
+    "MultiLineString",
+    "MultiPolygon",
+    "Geometry",
+    "None",
+]
 Sensitivity = Literal["public", "internal", "restricted", "personal"]
 
 # Columns that every layer's table has beside its declared properties (see `layers.store.tables`).
-SYSTEM_COLUMNS = ("gid", "fid", "geometry", "h3", "jurisdiction", "valid_from", "valid_to", "updated_at", "source")
+SYSTEM_COLUMNS = (
+    "gid",
+    "fid",
+    "geometry",
+    "h3",
+    "jurisdiction",
+    "valid_from",
+    "valid_to",
+    "updated_at",
+    "source",
+)
+# Names of tables that the stores and their formats need for themselves.
+_RESERVED_TABLES = re.compile(
+    r"(gpkg|rtree|sqlite|pg|postgis|idx)_.*|.*_history|cell_cover|spatial_ref_sys"
+)
 _NAME = r"^[a-z][a-z0-9_]{0,62}$"
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class _Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # NaN as a bound would let every value through.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PropertySpec(_Declared):
@@ -55,11 +80,39 @@ class PropertySpec(_Declared):
     def _fits(self) -> PropertySpec:
         if self.name in SYSTEM_COLUMNS:
             raise ValueError(f"'{self.name}' is a column that every layer has; choose another name")
-        if self.type not in ("integer", "number") and (self.minimum is not None or self.maximum is not None):
+        numeric = self.type in ("integer", "number")
+        if not numeric and (self.minimum is not None or self.maximum is not None):
             raise ValueError(f"minimum and maximum are for numbers, '{self.name}' is a {self.type}")
-        if self.pattern is not None and self.type != "string":
-            raise ValueError(f"pattern is for strings, '{self.name}' is a {self.type}")
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"minimum {low:g} is above maximum {high:g}")
+        if self.pattern is not None:
+            self._check_pattern(self.pattern)
+        if self.values is not None:
+            self._check_values(self.values)
         return self
+
+    def _check_pattern(self, pattern: str) -> None:
+        if self.type != "string":
+            raise ValueError(f"pattern is for strings, '{self.name}' is a {self.type}")
+        try:
+            re.compile(pattern)
+        except re.error as failure:
+            raise ValueError(f"pattern is no regular expression: {failure}") from failure
+
+    def _check_values(self, values: tuple[str | int | float, ...]) -> None:
+        kinds: dict[str, tuple[type, ...]] = {
+            "string": (str,),
+            "integer": (int,),
+            "number": (int, float),
+        }
+        if self.type not in kinds:
+            raise ValueError(f"values are for texts and numbers, '{self.name}' is a {self.type}")
+        if not values:
+            raise ValueError("values are empty, so no value would be allowed")
+        for value in values:
+            if not isinstance(value, kinds[self.type]):
+                raise ValueError(f"value {value!r} is not a {self.type}")
 
 
 class Standard(_Declared):
@@ -88,6 +141,14 @@ class Style(_Declared):
     opacity: float = Field(default=0.8, ge=0, le=1)
     by: str | None = None
     colours: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("colours")
+    @classmethod
+    def _written_as_hex(cls, value: dict[str, str]) -> dict[str, str]:
+        for key, colour in value.items():
+            if not _COLOUR.fullmatch(colour):
+                raise ValueError(f"colour of '{key}' should look like #3366cc, found {colour!r}")
+        return value
 
 
 class Quality(_Declared):
@@ -144,22 +205,30 @@ class LayerSpec(_Declared):
 
     @model_validator(mode="after")
     def _consistent(self) -> LayerSpec:
+        if _RESERVED_TABLES.fullmatch(self.id):
+            raise ValueError(f"'{self.id}' is a table name that the stores need; choose another")
         names = [p.name for p in self.properties]
         doubled = sorted({n for n in names if names.count(n) > 1})
         if doubled:
             raise ValueError(f"property given twice: {', '.join(doubled)}")
         if self.id_field not in names:
             raise ValueError(f"id_field '{self.id_field}' is not a property")
-        if self.time_field is not None:
-            if self.time_field not in names:
-                raise ValueError(f"time_field '{self.time_field}' is not a property")
-            if self.property(self.time_field).type not in ("date", "datetime"):
-                raise ValueError(f"time_field '{self.time_field}' is neither date nor datetime")
+        if self.property(self.id_field).type not in ("string", "integer"):
+            raise ValueError(f"id_field '{self.id_field}' is neither string nor integer")
+        self._check_time_field(names)
         if (self.h3_resolution is None) != (self.geometry == "None"):
             raise ValueError("h3_resolution is for layers with geometry, and needed there")
         if self.style.by is not None and self.style.by not in names:
             raise ValueError(f"style.by '{self.style.by}' is not a property")
         return self
+
+    def _check_time_field(self, names: list[str]) -> None:
+        if self.time_field is None:
+            return
+        if self.time_field not in names:
+            raise ValueError(f"time_field '{self.time_field}' is not a property")
+        if self.property(self.time_field).type not in ("date", "datetime"):
+            raise ValueError(f"time_field '{self.time_field}' is neither date nor datetime")
 
     @property
     def has_geometry(self) -> bool:

@@ -1,0 +1,289 @@
+"""The folder of Parquet files that holds positions.
+
+::
+
+    <root>/feed=ais/day=2020-07-01/cell=832836fffffffff/<batch>.<digest>.parquet
+    <root>/feed=ais/_batches/<batch>.json     written last: from then on the batch is there
+
+A crash before the last step leaves whole files that nobody reads, and the next write of the batch
+replaces them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import h3.api.basic_int as h3
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import shapely
+
+from layers import h3grid
+from layers.errors import OnemapError
+from layers.position_columns import FIXES, IDENTITIES
+
+PARTITION_RESOLUTION = 3
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+_FEED = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1)
+_EVERYWHERE = "none"
+
+
+class PositionStore:
+    """Positions on disk, by feed, UTC day and coarse cell.
+
+    Parameters
+    ----------
+    root : folder of the feeds; made at the first write.
+
+    Raises
+    ------
+    OnemapError
+        for names of feeds or batches that can't be file names.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._markers: dict[Path, tuple[int, dict[str, Any]]] = {}
+
+    def write(self, feed: str, table: pa.Table, batch: str) -> int:
+        """Keep a batch; a batch of the same name is replaced, an equal one left alone.
+
+        Parameters
+        ----------
+        feed : such as ``ais``, ``ais_identity`` or ``gps``.
+        table : rows with at least ``mover``, ``t`` and ``pid``; by coarse cell if they have ``h3``.
+        batch : name of the batch: letters, digits, ``.``, ``_`` and ``-``.
+
+        Returns
+        -------
+        Rows that were new or replaced: 0 where the batch stood there already.
+        """
+        folder = self._feed(feed)
+        if not _NAME.fullmatch(batch):
+            raise OnemapError(
+                f"'{batch}' can't name a batch; use letters, digits, '.', '_' and '-'"
+            )
+        table = _sorted(table)
+        digest = _digest(table)
+        marker = folder / "_batches" / f"{batch}.json"
+        before = self._read_marker(marker) if marker.exists() else None
+        if before is not None and before["digest"] == digest:
+            return 0
+        files = [self._write_part(folder, *part, f"{batch}.{digest}") for part in _parts(table)]
+        content = {"digest": digest, "rows": table.num_rows, "files": files}
+        _replace(marker, json.dumps(content).encode())
+        for old in before["files"] if before else []:
+            (folder / old).unlink(missing_ok=True)
+        return int(table.num_rows)
+
+    def scan(
+        self,
+        feed: str,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        movers: Iterable[str] | None = None,
+        bbox: tuple[float, float, float, float] | None = None,
+        columns: list[str] | None = None,
+    ) -> pa.Table:
+        """Read positions sorted by (mover, t, pid), each id once.
+
+        Parameters
+        ----------
+        feed : such as ``ais``; one that was never written is empty.
+        start_ms, end_ms : half-open interval [start, end) of UTC ms.
+        movers : only these.
+        bbox : lon/lat box (EPSG:4326), inclusive.
+        columns : only these; ``mover``, ``t`` and ``pid`` are always there.
+        """
+        paths = list(self._paths(feed, start_ms, end_ms, bbox))
+        if not paths:
+            return self._empty(feed, columns)
+        wanted = None if columns is None else _wanted(columns)
+        chosen = _filter(start_ms, end_ms, movers, bbox)
+        table = ds.dataset(paths, format="parquet").to_table(columns=wanted, filter=chosen)
+        return _distinct(_sorted(table))
+
+    def batches(self, feed: str) -> list[str]:
+        """Names of the batches that are there, sorted."""
+        folder = self._feed(feed) / "_batches"
+        return sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
+
+    def days(self, feed: str) -> list[date]:
+        """UTC days that hold positions, sorted."""
+        return sorted({_day_of(name) for name in self._files(feed)})
+
+    def rows(self, feed: str) -> int:
+        """Rows of all batches; one that came in two batches counts twice."""
+        return sum(int(content["rows"]) for content in self._contents(feed))
+
+    def _feed(self, feed: str) -> Path:
+        if not _FEED.fullmatch(feed):
+            raise OnemapError(f"'{feed}' can't name a feed; use small letters, digits and '_'")
+        return self.root / f"feed={feed}"
+
+    def _read_marker(self, path: Path) -> dict[str, Any]:
+        stamp = path.stat().st_mtime_ns
+        known = self._markers.get(path)
+        if known is None or known[0] != stamp:
+            known = self._markers[path] = (stamp, json.loads(path.read_bytes()))
+        return known[1]
+
+    def _contents(self, feed: str) -> Iterator[dict[str, Any]]:
+        folder = self._feed(feed) / "_batches"
+        for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+            yield self._read_marker(path)
+
+    def _files(self, feed: str) -> Iterator[str]:
+        for content in self._contents(feed):
+            yield from content["files"]
+
+    def _paths(
+        self,
+        feed: str,
+        start_ms: int | None,
+        end_ms: int | None,
+        bbox: tuple[float, float, float, float] | None,
+    ) -> Iterator[str]:
+        first = _EPOCH if start_ms is None else _day(start_ms)
+        last = date.max if end_ms is None else _day(end_ms - 1)
+        cells = None if bbox is None else _cells(bbox)
+        folder = self._feed(feed)
+        for name in self._files(feed):
+            cell = name.split("/")[1].removeprefix("cell=")
+            inside = cells is None or cell == _EVERYWHERE or cell in cells
+            if inside and first <= _day_of(name) <= last:
+                yield str(folder / name)
+
+    def _empty(self, feed: str, columns: list[str] | None) -> pa.Table:
+        schema = IDENTITIES if feed.endswith("_identity") else FIXES
+        table = schema.empty_table()
+        return (
+            table
+            if columns is None
+            else table.select([*dict.fromkeys(["mover", "t", "pid", *columns])])
+        )
+
+    def _write_part(self, folder: Path, day: str, cell: str, rows: pa.Table, stem: str) -> str:
+        name = f"day={day}/cell={cell}/{stem}.parquet"
+        sink = pa.BufferOutputStream()
+        pq.write_table(rows, sink, compression="zstd", write_statistics=True)
+        _replace(folder / name, sink.getvalue())
+        return name
+
+
+def _wanted(columns: list[str]) -> list[str]:
+    return [*dict.fromkeys(["mover", "t", "pid", *columns])]
+
+
+def _day(ms: int) -> date:
+    return _EPOCH + timedelta(days=ms // _DAY_MS)
+
+
+def _day_of(name: str) -> date:
+    return date.fromisoformat(name.split("/")[0].removeprefix("day="))
+
+
+def _cells(bbox: tuple[float, float, float, float]) -> set[str]:
+    # A cell's children stick out of it a little, so the neighbours are looked at too.
+    cover = h3grid.cover(np.array([shapely.box(*bbox)], object), PARTITION_RESOLUTION)[0]
+    near = {near for cell in cover for near in h3.grid_disk(int(cell), 1)}
+    return {h3grid.format_cell(cell) for cell in near}
+
+
+def _filter(
+    start_ms: int | None,
+    end_ms: int | None,
+    movers: Iterable[str] | None,
+    bbox: tuple[float, float, float, float] | None,
+) -> Any:
+    terms = []
+    if start_ms is not None:
+        terms.append(ds.field("t") >= start_ms)
+    if end_ms is not None:
+        terms.append(ds.field("t") < end_ms)
+    if movers is not None:
+        terms.append(ds.field("mover").isin(pa.array(list(movers), pa.string())))
+    if bbox is not None:
+        minx, miny, maxx, maxy = bbox
+        terms += [ds.field("lon") >= minx, ds.field("lon") <= maxx]
+        terms += [ds.field("lat") >= miny, ds.field("lat") <= maxy]
+    chosen = None
+    for term in terms:
+        chosen = term if chosen is None else chosen & term
+    return chosen
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    if table.num_rows < 2:
+        return table
+    # Ranking the few distinct movers once is far cheaper than comparing texts row by row.
+    encoded = table["mover"].combine_chunks().dictionary_encode()
+    ranks = np.empty(len(encoded.dictionary), np.int64)
+    ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks))
+    rank = ranks[encoded.indices.to_numpy()]
+    t = table["t"].to_numpy()
+    order = np.lexsort((t, rank))
+    tied = (np.diff(rank[order]) == 0) & (np.diff(t[order]) == 0)
+    if tied.any():
+        pid = pc.rank(table["pid"], tiebreaker="dense").to_numpy()
+        order = np.lexsort((pid, t, rank))
+    return table.take(pa.array(order))
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    if table.num_rows < 2:
+        return table
+    pid = table["pid"].combine_chunks()
+    again = pc.equal(pid[1:], pid[:-1])
+    if not pc.any(again).as_py():
+        return table
+    keep = np.concatenate([[True], ~again.to_numpy(zero_copy_only=False)])
+    return table.filter(pa.array(keep))
+
+
+def _digest(table: pa.Table) -> str:
+    text = table["pid"].combine_chunks()
+    return hashlib.sha256("".join(text.to_pylist()).encode()).hexdigest()[:12]
+
+
+def _parts(table: pa.Table) -> Iterator[tuple[str, str, pa.Table]]:
+    days = table["t"].to_numpy() // _DAY_MS
+    if "h3" in table.column_names:
+        cells = h3grid.parents(table["h3"].to_numpy(), PARTITION_RESOLUTION)
+    else:
+        cells = np.zeros(table.num_rows, np.int64)
+    order = np.lexsort((cells, days))
+    cuts = np.flatnonzero((np.diff(days[order]) != 0) | (np.diff(cells[order]) != 0)) + 1
+    for rows in np.split(order, cuts):
+        if not len(rows):
+            continue
+        day = datetime.fromtimestamp(int(days[rows[0]]) * _DAY_MS / 1000, UTC).date().isoformat()
+        cell = int(cells[rows[0]])
+        name = h3grid.format_cell(cell) if cell else _EVERYWHERE
+        yield day, name, table.take(pa.array(rows))
+
+
+def _replace(path: Path, content: bytes | pa.Buffer) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
