@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Rules as pure kernels: sorted columns in, events with evidence out."""

@@ -38,6 +38,23 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """One check of many that an event tells of, also where it found nothing.
+
+    Attributes
+    ----------
+    check : what was looked at, such as ``destination``.
+    found, against : the two sides, in words.
+    notable : whether it speaks for the finding; None where one side is not known.
+    """
+
+    check: str
+    found: str
+    against: str
+    notable: bool | None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What an event rests on.
 
@@ -45,9 +62,12 @@ class Evidence:
     ----------
     measures : numbers against limits.
     points : ids of the fixes or records, in order of time.
-    references : register entries, zones, permits, stations: each with its ``layer``, ``id`` and ``version``.
+    references : register entries, zones, permits, stations: each with its ``layer``, ``id`` and
+        ``version``.
     quality : what is known of the data (fixes an hour, worst gap, instrument error …).
     doubts : what could make the finding wrong, in words.
+    comparisons : what was held against what, and whether the result is notable; None where it could
+        not be compared.
     """
 
     measures: tuple[Measure, ...] = ()
@@ -55,6 +75,7 @@ class Evidence:
     references: tuple[dict[str, Any], ...] = ()
     quality: dict[str, Any] = field(default_factory=dict)
     doubts: tuple[Text, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, in a fixed order."""
@@ -66,6 +87,7 @@ class Evidence:
             "references": list(self.references),
             "quality": self.quality,
             "doubts": [{"en": d.en, "zh": d.zh} for d in self.doubts],
+            "comparisons": [vars(comparison) for comparison in self.comparisons],
         }
 
 
@@ -102,7 +124,7 @@ class Event:
 
     @property
     def id(self) -> str:
-        """Deterministic id: uuid5 of rule, version, subject and start. Replaying a feed makes no second event."""
+        """Deterministic id, uuid5 of rule, version, subject and start: a replay adds no event."""
         name = f"{self.rule}|{self.rule_version}|{self.subject}|{self.start_ms}"
         return str(uuid.uuid5(NAMESPACE, name))
 

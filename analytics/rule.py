@@ -1,8 +1,10 @@
 """The contract of a rule: pure kernels with per-subject state, one code path for history and live.
 
-``update`` over a whole history followed by ``flush`` is the batch run; any split of the same rows into batches
-gives the same events, byte for byte. A kernel has no clock, no files and no database: what it must know of the
-city comes in `References`, made beforehand by `analytics.references`.
+``update`` over a whole history followed by ``flush`` is the batch run; any split of the same rows
+into batches that keeps the order of time gives the same events, byte for byte: an event is fixed at
+the row that completes it, and is not changed by later ones. A kernel has no clock, no files and no
+database: what it must know of the city comes in `References`, made beforehand by
+`analytics.references`.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 import orjson
+import shapely
 from pydantic import BaseModel, ConfigDict
 
-from analytics.event import Event
+from analytics.calendar import in_force
+from analytics.event import Event, Evidence
 from analytics.references import References
 from layers.city import RuleDeclaration
+from layers.text import Text
 
 Columns = dict[str, npt.NDArray[Any]]
 State = dict[str, Any]
@@ -36,10 +41,13 @@ class Rule(ABC):
     ----------
     kind : name that declarations refer to.
     feed : name of the columns it reads: ``ais``, ``gps``, ``weighing`` or ``camera_detection``.
+    title : what it looks for.
+    parameters_model : its typed parameters.
     """
 
     kind: ClassVar[str]
     feed: ClassVar[str]
+    title: ClassVar[Text]
     parameters_model: ClassVar[type[Parameters]]
 
     def __init__(self, declaration: RuleDeclaration, references: References) -> None:
@@ -48,7 +56,7 @@ class Rule(ABC):
         self.parameters: Any = self.parameters_model.model_validate(declaration.parameters)
 
     def start(self) -> State:
-        """State before the first row: plain dicts, lists, numbers and texts, so that it can be stored as JSON."""
+        """State before the first row: plain dicts, lists, numbers and texts, as JSON keeps them."""
         return {}
 
     @abstractmethod
@@ -58,12 +66,51 @@ class Rule(ABC):
         Parameters
         ----------
         state : changed in place.
-        columns : arrays of equal length; which there are is said by the feed (see `analytics.feeds`).
+        columns : arrays of equal length; which there are is said by the feed (see
+            `analytics.feeds`).
         """
 
     @abstractmethod
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
         """Close what is over by a time before which no more rows will come."""
+
+    def applies(self, days: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Whether the declaration is in force on each of the city's days; shape (n,)."""
+        return in_force(days, self.declaration.in_force_from, self.declaration.in_force_to)
+
+    def event(
+        self,
+        subject: str,
+        span: tuple[int, int],
+        geometry: shapely.Geometry,
+        confidence: float,
+        evidence: Evidence,
+        sentence: Text,
+    ) -> Event:
+        """Make an event of this rule, with what the declaration says of all its events.
+
+        Parameters
+        ----------
+        subject : who.
+        span : start and end, ms since 1970 (UTC).
+        geometry : where, EPSG:4326.
+        confidence : 0–1.
+        """
+        declared = self.declaration
+        return Event(
+            rule=declared.id,
+            rule_version=declared.version,
+            event_type=declared.event_type,
+            subject=subject,
+            start_ms=span[0],
+            end_ms=span[1],
+            geometry=geometry,
+            severity=declared.severity,
+            confidence=round(confidence, 3),
+            evidence=evidence,
+            sentence=sentence,
+            departments=declared.departments,
+        )
 
 
 RULES: dict[str, type[Rule]] = {}
@@ -89,11 +136,11 @@ def load_state(stored: bytes | None) -> State:
 
 
 def rows(columns: Columns) -> int:
-    """Number of rows in columns."""
+    """Count the rows in columns."""
     return len(next(iter(columns.values()))) if columns else 0
 
 
 def as_float(value: np.generic | float) -> float | None:
-    """A Python float, None for NaN."""
+    """Turn a value into a Python float, None for NaN."""
     number = float(value)
     return None if number != number else number

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Cases: what people do about what was found, from opening to closing."""

@@ -1,0 +1,243 @@
+"""Columns that kernels read, made from what the stores hold: one function for each feed.
+
+``ais``
+    mover (MMSI), t, kind (0 fix, 1 identity), pid; of fixes lon, lat, x, y, sog_mps, cog_deg; of
+    identities name, callsign, ship_type, destination
+``weighing``
+    mover (plate), t, record_id, station_id, lon, lat, vehicle_kind, axles, gross_kg, axle_sum_kg,
+    error_share, single_drive_axle, image_ref
+``camera_detection``
+    mover (camera), t, detection_id, track, label, confidence, lon, lat (middle of the foot edge),
+    x0, y0, x1, y1 (its ends)
+
+``t`` is ms since 1970 (UTC), ``lon`` and ``lat`` are EPSG:4326, ``x`` and ``y`` metres in the
+city's CRS; missing numbers are NaN, missing texts "". Rows are sorted by mover and time, ties by
+their id, so that a set of rows has one order only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import shapely
+
+from analytics.rule import Columns, rows
+from layers.crs import STORAGE, transformer
+
+FIX, IDENTITY = 0, 1
+Floats = npt.NDArray[np.float64]
+Objects = npt.NDArray[np.object_]
+
+
+def ais_columns(fixes: pa.Table, identities: pa.Table, crs: str) -> Columns:
+    """Merge vessel positions and what vessels say of themselves into one sequence.
+
+    Parameters
+    ----------
+    fixes : rows of `layers.positions.FIXES`, n of them, in any order.
+    identities : rows of `layers.positions.IDENTITIES`, m of them.
+    crs : projected CRS of the city.
+
+    Returns
+    -------
+    columns of length n + m, sorted by (mover, t, kind, pid).
+    """
+    n, m = fixes.num_rows, identities.num_rows
+    movers, codes = _encode(fixes["mover"], identities["mover"])
+    t = np.concatenate([_numbers(fixes["t"], np.int64), _numbers(identities["t"], np.int64)])
+    kind = np.repeat(np.array([FIX, IDENTITY], np.int8), [n, m])
+    pid = np.concatenate([_texts(fixes["pid"]), _texts(identities["pid"])])
+    order = _order(codes, t, kind, pid)
+    lon, lat = (_padded(fixes[name], 0, m)[order] for name in ("lon", "lat"))
+    x, y = _metres(lon, lat, crs)
+    said = {name: _said(identities[name], n)[order] for name in _SAID}
+    return {
+        "mover": movers[codes[order]],
+        "t": t[order],
+        "kind": kind[order],
+        "pid": pid[order],
+        "lon": lon,
+        "lat": lat,
+        "x": x,
+        "y": y,
+        "sog_mps": _padded(fixes["sog_mps"], 0, m)[order],
+        "cog_deg": _padded(fixes["cog_deg"], 0, m)[order],
+        "ship_type": _padded(identities["ship_type"], n, 0, 0)[order].astype(np.int16),
+        **said,
+    }
+
+
+_SAID = ("name", "callsign", "destination")
+
+
+def weighing_columns(frame: gpd.GeoDataFrame) -> Columns:
+    """Columns of weighing records from rows of the ``weighing`` layer; n rows in any order."""
+    place = shapely.get_coordinates(_points(frame))
+    single = _column(frame, "single_drive_axle")
+    return _sorted(
+        {
+            "mover": _words(frame, "plate"),
+            "t": _milliseconds(frame["time"]),
+            "record_id": _words(frame, "record_id"),
+            "station_id": _words(frame, "station_id"),
+            "lon": place[:, 0],
+            "lat": place[:, 1],
+            "vehicle_kind": _words(frame, "vehicle_kind"),
+            "axles": _column(frame, "axles").to_numpy(np.float64, na_value=np.nan),
+            "gross_kg": _reals(frame, "gross_kg"),
+            "axle_sum_kg": np.array([_sum(v) for v in _column(frame, "axle_masses_kg")], float),
+            "error_share": _reals(frame, "error_share"),
+            "single_drive_axle": np.array([v is True or v == 1 for v in single], bool),
+            "image_ref": _words(frame, "image_ref"),
+        },
+        "record_id",
+    )
+
+
+def detection_columns(frame: gpd.GeoDataFrame, crs: str) -> Columns:
+    """Columns of camera detections from rows of the ``camera_detection`` layer.
+
+    Parameters
+    ----------
+    frame : n rows, geometry the foot edge of the box on the ground (EPSG:4326); rows without one
+        are left out.
+    crs : projected CRS of the city.
+    """
+    edges = np.asarray(frame.geometry.values, object)
+    usable = ~(shapely.is_missing(edges) | shapely.is_empty(edges))
+    frame, edges = frame.loc[usable], edges[usable]
+    first, last = (shapely.get_coordinates(shapely.get_point(edges, i)) for i in (0, -1))
+    middle = (first + last) / 2
+    x0, y0 = _metres(first[:, 0], first[:, 1], crs)
+    x1, y1 = _metres(last[:, 0], last[:, 1], crs)
+    return _sorted(
+        {
+            "mover": _words(frame, "camera_id"),
+            "t": _milliseconds(frame["time"]),
+            "detection_id": _words(frame, "detection_id"),
+            "track": _words(frame, "track"),
+            "label": _words(frame, "label"),
+            "confidence": _reals(frame, "confidence"),
+            "lon": middle[:, 0],
+            "lat": middle[:, 1],
+            "x0": x0,
+            "y0": y0,
+            "x1": x1,
+            "y1": y1,
+        },
+        "detection_id",
+    )
+
+
+def take(columns: Columns, index: npt.NDArray[Any] | slice) -> Columns:
+    """Take some rows of columns, by index, mask or slice."""
+    return {name: values[index] for name, values in columns.items()}
+
+
+def segments(columns: Columns) -> npt.NDArray[np.int64]:
+    """Bounds of movers: mover k has the rows [bounds[k], bounds[k + 1]); shape (movers + 1,)."""
+    n = rows(columns)
+    if not n:
+        return np.zeros(1, np.int64)
+    mover = columns["mover"]
+    inner = np.flatnonzero(mover[1:] != mover[:-1]) + 1
+    return np.concatenate([[0], inner, [n]]).astype(np.int64)
+
+
+def _sorted(columns: Columns, ident: str) -> Columns:
+    _, codes = np.unique(columns["mover"].astype(str), return_inverse=True)
+    zeros = np.zeros(len(codes), np.int8)
+    return take(columns, _order(codes.reshape(-1), columns["t"], zeros, columns[ident]))
+
+
+def _order(
+    codes: npt.NDArray[Any], t: npt.NDArray[Any], kind: npt.NDArray[Any], ident: Objects
+) -> npt.NDArray[np.int64]:
+    order = np.lexsort((kind, t, codes))
+    c, at, k = codes[order], t[order], kind[order]
+    if ((c[1:] == c[:-1]) & (at[1:] == at[:-1]) & (k[1:] == k[:-1])).any():
+        # Comparing ids costs more than all the rest, and only ties need it.
+        order = np.lexsort((pd.factorize(ident, sort=True)[0], kind, t, codes))
+    return np.asarray(order, np.int64)
+
+
+def _encode(*columns: pa.ChunkedArray) -> tuple[Objects, npt.NDArray[np.int64]]:
+    chunks = [chunk for column in columns for chunk in column.cast(pa.string()).chunks]
+    encoded = pa.chunked_array(chunks, pa.string()).combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    names = np.array(encoded.dictionary.to_pylist(), object)
+    by_name = np.argsort(names.astype(str), kind="stable")
+    rank = np.empty(len(names), np.int64)
+    rank[by_name] = np.arange(len(names))
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return names[by_name], rank[codes]
+
+
+def _numbers(column: pa.ChunkedArray, dtype: Any) -> npt.NDArray[Any]:
+    return np.asarray(column.to_numpy(), dtype)
+
+
+def _padded(
+    column: pa.ChunkedArray, before: int, after: int, missing: float = float("nan")
+) -> Floats:
+    values = np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
+    if missing == missing:
+        values = np.where(np.isnan(values), missing, values)
+    return np.concatenate([np.full(before, missing), values, np.full(after, missing)])
+
+
+def _texts(column: pa.ChunkedArray) -> Objects:
+    return np.asarray(column.cast(pa.string()).fill_null("").to_numpy(), object)
+
+
+def _said(column: pa.ChunkedArray, before: int) -> Objects:
+    blank = np.full(before, "", object)
+    return np.concatenate([blank, _texts(column)])
+
+
+def _metres(lon: Floats, lat: Floats, crs: str) -> tuple[Floats, Floats]:
+    x, y = np.full(len(lon), np.nan), np.full(len(lon), np.nan)
+    known = np.isfinite(lon) & np.isfinite(lat)
+    x[known], y[known] = transformer(STORAGE, crs).transform(lon[known], lat[known])
+    return x, y
+
+
+def _points(frame: gpd.GeoDataFrame) -> Objects:
+    points: Objects = np.array(frame.geometry.values, object)
+    points[shapely.is_missing(points)] = shapely.Point(np.nan, np.nan)
+    return points
+
+
+def _column(frame: gpd.GeoDataFrame, name: str) -> pd.Series[Any]:
+    if name in frame:
+        return frame[name]
+    return pd.Series([None] * len(frame), index=frame.index, dtype=object)
+
+
+def _words(frame: gpd.GeoDataFrame, name: str) -> Objects:
+    return np.array(["" if pd.isna(v) else str(v) for v in _column(frame, name)], object)
+
+
+def _reals(frame: gpd.GeoDataFrame, name: str) -> Floats:
+    return pd.to_numeric(_column(frame, name), errors="coerce").to_numpy(
+        np.float64, na_value=np.nan
+    )
+
+
+def _milliseconds(times: pd.Series[Any]) -> npt.NDArray[np.int64]:
+    utc = pd.DatetimeIndex(pd.to_datetime(times, utc=True)).tz_localize(None)
+    return utc.to_numpy().astype("datetime64[ms]").astype(np.int64)
+
+
+def _sum(masses: Any) -> float:
+    values = json.loads(masses) if isinstance(masses, str) else masses
+    if not isinstance(values, list | tuple) or not values:
+        return float("nan")
+    return float(sum(float(value) for value in values))

@@ -1,0 +1,305 @@
+"""What rules must know of the city, read once: registers, zones, shops and stations."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import geopandas as gpd
+import numpy as np
+import orjson
+import pandas as pd
+import shapely
+
+from layers.city import City
+from layers.crs import project
+from layers.query import Query
+from layers.store.base import Store
+
+Area = shapely.Polygon | shapely.MultiPolygon
+_Shape = TypeVar("_Shape", bound=shapely.Geometry)
+_DIGEST = 12
+_EDGE_STEP_DEG = 0.01
+
+
+def content_version(content: object) -> str:
+    """Short hash of plain data: equal content gives the equal version on any machine."""
+    packed = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(packed).hexdigest()[:_DIGEST]
+
+
+@dataclass(frozen=True)
+class RegisterEntry:
+    """One registered vessel; both dates belong to the registration, None is open."""
+
+    registry_id: str
+    name_zh: str = ""
+    name_pinyin: str = ""
+    mmsi: str = ""
+    callsign: str = ""
+    registered_from: date | None = None
+    registered_to: date | None = None
+
+    def valid_on(self, day: date) -> bool:
+        """Whether the vessel is registered on a day."""
+        return (self.registered_from is None or self.registered_from <= day) and (
+            self.registered_to is None or day <= self.registered_to
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Content as texts, for hashing."""
+        return {key: None if value is None else str(value) for key, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class RegisterOn:
+    """The register as it stood on one day.
+
+    Attributes
+    ----------
+    version : ``vessel_registry@<day>#<12 hexadecimal digits>``, made from the entries' content.
+    """
+
+    day: date
+    version: str
+    entries: tuple[RegisterEntry, ...]
+
+
+@dataclass(frozen=True)
+class VesselRegister:
+    """All entries ever known, each with its dates."""
+
+    entries: tuple[RegisterEntry, ...] = ()
+
+    def on(self, day: date) -> RegisterOn:
+        """Entries valid on a day, ordered by id, and their version."""
+        valid = sorted((e for e in self.entries if e.valid_on(day)), key=lambda e: e.registry_id)
+        digest = content_version([entry.plain() for entry in valid])
+        return RegisterOn(day, f"vessel_registry@{day.isoformat()}#{digest}", tuple(valid))
+
+
+@dataclass(frozen=True, eq=False)
+class MarineZone:
+    """A dated area at sea.
+
+    Attributes
+    ----------
+    geometry : EPSG:4326.
+    shape : the same in the city's CRS, metres.
+    in_force_from, in_force_to : both days belong to it, None is open.
+    """
+
+    zone_id: str
+    kind: str
+    name_zh: str
+    name_en: str
+    legal_basis: str
+    in_force_from: date | None
+    in_force_to: date | None
+    geometry: Area
+    shape: Area
+
+    def __post_init__(self) -> None:
+        shapely.prepare(self.geometry)
+
+    def reference(self) -> dict[str, Any]:
+        """How evidence cites the zone: with dates, legal basis and a hash of its content."""
+        dates = {
+            "in_force_from": None if self.in_force_from is None else self.in_force_from.isoformat(),
+            "in_force_to": None if self.in_force_to is None else self.in_force_to.isoformat(),
+        }
+        content = [self.zone_id, self.kind, self.geometry.wkb_hex, dates, self.legal_basis]
+        return {
+            "layer": "marine_zone",
+            "id": self.zone_id,
+            "version": content_version(content),
+            "name_zh": self.name_zh,
+            "name_en": self.name_en,
+            "legal_basis": self.legal_basis,
+            **dates,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Shopfront:
+    """A shop's door line.
+
+    Attributes
+    ----------
+    line : in the city's CRS, metres.
+    outside : side of the line's direction where the pavement lies, ``left`` or ``right``.
+    allowed_offset_m : how far past the line this shop may go; None for the rule's own limit.
+    """
+
+    shop_id: str
+    name_zh: str
+    address_zh: str
+    line: shapely.LineString
+    outside: str
+    allowed_offset_m: float | None = None
+    outdoor_permit: bool = False
+
+    def reference(self) -> dict[str, Any]:
+        """How evidence cites the door line: with a hash of its content."""
+        content = [self.shop_id, self.line.wkb_hex, self.outside, self.allowed_offset_m]
+        return {
+            "layer": "shopfront",
+            "id": self.shop_id,
+            "version": content_version([*content, self.outdoor_permit]),
+            "name_zh": self.name_zh,
+            "address_zh": self.address_zh,
+        }
+
+
+@dataclass(frozen=True)
+class WimStation:
+    """A weigh-in-motion station: share of the mass by which it may err, and verified until when."""
+
+    station_id: str
+    error_share: float | None = None
+    verify_until: date | None = None
+
+    def reference(self) -> dict[str, Any]:
+        """How evidence cites the instrument: with its error and the end of its verification."""
+        until = None if self.verify_until is None else self.verify_until.isoformat()
+        return {
+            "layer": "wim_station",
+            "id": self.station_id,
+            "version": content_version([self.station_id, self.error_share, until]),
+            "error_share": self.error_share,
+            "verify_until": until,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """All of it.
+
+    Attributes
+    ----------
+    zone : IANA time zone of the city.
+    crs : projected CRS of shapes and of x, y in columns.
+    """
+
+    zone: str
+    crs: str
+    register: VesselRegister = VesselRegister()
+    marine_zones: tuple[MarineZone, ...] = ()
+    shopfronts: tuple[Shopfront, ...] = ()
+    stations: dict[str, WimStation] = field(default_factory=dict)
+
+    def zones_of(self, kinds: tuple[str, ...]) -> tuple[MarineZone, ...]:
+        """Marine zones of some kinds, ordered by id."""
+        chosen = (zone for zone in self.marine_zones if zone.kind in kinds)
+        return tuple(sorted(chosen, key=lambda zone: zone.zone_id))
+
+
+def marine_zone(geometry: Area, crs: str, **attributes: Any) -> MarineZone:
+    """Make a zone from its EPSG:4326 geometry; its shape in metres follows from the CRS."""
+    # Edges are straight in degrees; short pieces keep them so in the projected shape.
+    fine = shapely.segmentize(geometry, _EDGE_STEP_DEG)
+    return MarineZone(geometry=geometry, shape=_projected(fine, crs), **attributes)
+
+
+def load_references(city: City, store: Store, *, as_of: datetime | None = None) -> References:
+    """Read what rules must know from the city's layers.
+
+    Parameters
+    ----------
+    as_of : the layers as they stood then; None for now. Layers that the city does not declare give
+        nothing.
+    """
+    register = [_entry(row) for row in _rows(city, store, "vessel_registry", as_of)]
+    zones = [_zone(row, city.crs) for row in _rows(city, store, "marine_zone", as_of)]
+    shops = [_shop(row, city.crs) for row in _rows(city, store, "shopfront", as_of)]
+    stations = [_station(row) for row in _rows(city, store, "wim_station", as_of)]
+    return References(
+        zone=city.declaration.zone,
+        crs=city.crs,
+        register=VesselRegister(tuple(register)),
+        marine_zones=tuple(zones),
+        shopfronts=tuple(shops),
+        stations={station.station_id: station for station in stations},
+    )
+
+
+def _rows(city: City, store: Store, layer: str, as_of: datetime | None) -> Iterator[dict[str, Any]]:
+    if layer not in city.layers or layer not in store.layers():
+        return
+    frame: gpd.GeoDataFrame = store.frame(Query(layer, as_of=as_of))
+    for row in frame.to_dict("records"):
+        yield {str(key): _plain(value) for key, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, shapely.Geometry):
+        return value
+    return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
+
+
+def _date(value: Any) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _projected(geometry: _Shape, crs: str) -> _Shape:
+    projected: _Shape = project(np.array([geometry], object), crs)[0]
+    return projected
+
+
+def _entry(row: dict[str, Any]) -> RegisterEntry:
+    return RegisterEntry(
+        registry_id=_text(row["registry_id"]),
+        name_zh=_text(row.get("name_zh")),
+        name_pinyin=_text(row.get("name_pinyin")),
+        mmsi=_text(row.get("mmsi")),
+        callsign=_text(row.get("callsign")),
+        registered_from=_date(row.get("registered_from")),
+        registered_to=_date(row.get("registered_to")),
+    )
+
+
+def _zone(row: dict[str, Any], crs: str) -> MarineZone:
+    return marine_zone(
+        row["geometry"],
+        crs,
+        zone_id=_text(row["zone_id"]),
+        kind=_text(row["kind"]),
+        name_zh=_text(row.get("name_zh")),
+        name_en=_text(row.get("name_en")) or _text(row.get("name_zh")),
+        legal_basis=_text(row.get("legal_basis")),
+        in_force_from=_date(row.get("in_force_from")),
+        in_force_to=_date(row.get("in_force_to")),
+    )
+
+
+def _shop(row: dict[str, Any], crs: str) -> Shopfront:
+    allowed = row.get("allowed_offset_m")
+    return Shopfront(
+        shop_id=_text(row["shop_id"]),
+        name_zh=_text(row.get("name_zh")),
+        address_zh=_text(row.get("address_zh")),
+        line=_projected(row["geometry"], crs),
+        outside=_text(row["outside"]),
+        allowed_offset_m=None if allowed is None else float(allowed),
+        outdoor_permit=bool(row.get("outdoor_permit") or False),
+    )
+
+
+def _station(row: dict[str, Any]) -> WimStation:
+    error = row.get("error_share")
+    return WimStation(
+        station_id=_text(row["station_id"]),
+        error_share=None if error is None else float(error),
+        verify_until=_date(row.get("verify_until")),
+    )

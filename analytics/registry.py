@@ -1,0 +1,130 @@
+"""From declarations to rules that run, and the list of what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+import analytics.rules  # noqa: F401 - the rules register themselves when they are imported
+from analytics.references import References
+from analytics.rule import RULES, Rule
+from layers.city import City, RuleDeclaration
+from layers.declaration import read
+from layers.errors import DeclarationError, OnemapError
+from layers.text import Text
+
+
+class UnknownRuleError(OnemapError):
+    """No rule of that id is declared by the city."""
+
+    def __init__(self, rule: str, known: Iterable[str]) -> None:
+        super().__init__(f"no rule '{rule}' is declared; declared are {', '.join(sorted(known))}")
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One configured rule, as a list of processes tells of it.
+
+    Attributes
+    ----------
+    id, title, version : of the declaration.
+    kind : which code runs.
+    feed : what it reads.
+    event_type : code of what it raises.
+    enabled : whether a run without a choice includes it.
+    schema : JSON Schema of its parameters.
+    parameters : their values, defaults filled in.
+    sources : where each value comes from.
+    """
+
+    id: str
+    title: Text
+    version: str
+    kind: str
+    feed: str
+    event_type: str
+    enabled: bool
+    schema: dict[str, Any]
+    parameters: dict[str, Any]
+    sources: dict[str, str]
+
+
+def build(city: City, references: References, only: Iterable[str] | None = None) -> list[Rule]:
+    """Make the rules that a city declares.
+
+    Parameters
+    ----------
+    only : ids of the declarations wanted; None for all enabled ones.
+
+    Raises
+    ------
+    UnknownRuleError
+        where ``only`` names a rule that is not declared.
+    DeclarationError
+        naming file, line and field of a kind or parameter that does not fit.
+    """
+    wanted = [r.id for r in city.rules.values() if r.enabled] if only is None else list(only)
+    return [_make(city, _declared(city, rule), references) for rule in wanted]
+
+
+def check(city: City) -> None:
+    """Check the parameters of all declared rules (see `build`)."""
+    nothing = References(zone=city.declaration.zone, crs=city.crs)
+    for declaration in city.rules.values():
+        _make(city, declaration, nothing)
+
+
+def describe(city: City) -> list[Algorithm]:
+    """Tell what the city's rules are, what they read and with which parameters, by id."""
+    nothing = References(zone=city.declaration.zone, crs=city.crs)
+    return [_algorithm(_make(city, city.rules[rule], nothing)) for rule in sorted(city.rules)]
+
+
+def _declared(city: City, rule: str) -> RuleDeclaration:
+    if rule not in city.rules:
+        raise UnknownRuleError(rule, city.rules)
+    return city.rules[rule]
+
+
+def _make(city: City, declaration: RuleDeclaration, references: References) -> Rule:
+    kind = RULES.get(declaration.kind)
+    if kind is None:
+        known = ", ".join(sorted(RULES))
+        reason = f"no kind of rule is called '{declaration.kind}'; there are {known}"
+        raise _error(city, declaration, ("kind",), reason)
+    try:
+        return kind(declaration, references)
+    except ValidationError as failure:
+        first = failure.errors()[0]
+        found = first.get("input")
+        shown = "" if isinstance(found, dict | list) else f" (found {found!r})"
+        where = ("parameters", *first["loc"])
+        raise _error(city, declaration, where, first["msg"] + shown) from failure
+
+
+def _error(
+    city: City, declaration: RuleDeclaration, at: tuple[str | int, ...], reason: str
+) -> DeclarationError:
+    file = city.folder / "rules" / f"{declaration.id}.yaml"
+    if not file.exists():
+        return DeclarationError(file, 0, ".".join(map(str, at)), reason)
+    return read(file).error(at, reason)
+
+
+def _algorithm(rule: Rule) -> Algorithm:
+    declared = rule.declaration
+    return Algorithm(
+        id=declared.id,
+        title=declared.title,
+        version=declared.version,
+        kind=rule.kind,
+        feed=rule.feed,
+        event_type=declared.event_type,
+        enabled=declared.enabled,
+        schema=rule.parameters_model.model_json_schema(),
+        parameters=rule.parameters.model_dump(mode="json"),
+        sources=declared.sources,
+    )
