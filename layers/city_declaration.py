@@ -112,6 +112,7 @@ class Source(_Declared):
     feed : decoder family: ais, gps, wim, camera, layer or register.
     crs : datum of the coordinates as sent: EPSG code, ``GCJ-02`` or ``BD-09``.
     zone : IANA zone of times sent without one.
+    encoding : of its text, such as ``gb18030``; UTF-8 where it is not declared.
     columns : name in the file by our name, where they differ: ``{plate: car_no}``.
     """
 
@@ -120,6 +121,7 @@ class Source(_Declared):
     feed: Literal["ais", "gps", "wim", "camera", "layer", "register"]
     crs: Crs = "EPSG:4326"
     zone: Zone = "UTC"
+    encoding: str = "utf-8"
     owner: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     provenance: str = "proposal"

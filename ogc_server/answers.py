@@ -1,0 +1,79 @@
+"""Responses with what every one of them needs: validators, language, what the answer depends on."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+
+from ogc_server.gate import BASE_KEY
+from ogc_server.problem import MEDIA_TYPE, RequestError
+
+_VARY = "Accept, Accept-Language"
+_INLINE_SCRIPT = re.compile(r"<script(?:\s+type=\"?text/javascript\"?)?\s*>(.*?)</script>", re.S)
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+def etag(request: Request, *state: object) -> str:
+    """Weak validator: the same for the same document at the same state of the data."""
+    text = repr((request.scope[BASE_KEY], str(request.url.path), request.url.query, state))
+    wishes = [request.headers.get(name, "") for name in ("accept", "accept-language")]
+    digest = hashlib.blake2b((text + repr(wishes)).encode(), digest_size=12)
+    return f'W/"{digest.hexdigest()}"'
+
+
+def unchanged(request: Request, tag: str) -> Response | None:
+    """304 for a client that holds the document already, else None."""
+    held = [part.strip() for part in request.headers.get("if-none-match", "").split(",")]
+    if "*" in held or tag.removeprefix("W/") in [part.removeprefix("W/") for part in held]:
+        return Response(status_code=304, headers=_headers(tag))
+    return None
+
+
+def _headers(tag: str | None) -> dict[str, str]:
+    headers = {"Vary": _VARY, "Cache-Control": "no-cache"}
+    if tag is not None:
+        headers["ETag"] = tag
+    return headers
+
+
+def json_answer(document: Any, media: str, tag: str | None = None, **headers: str) -> Response:
+    """Return a JSON document."""
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(body, media_type=media, headers=_headers(tag) | extra)
+
+
+def streamed(pieces: Iterator[bytes], media: str, tag: str, **headers: str) -> Response:
+    """Return a document in pieces."""
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
+    return StreamingResponse(pieces, media_type=media, headers=_headers(tag) | extra)
+
+
+def html_answer(
+    text: str, language: str, tag: str | None = None, status: int = 200, *, embed: bool = False
+) -> Response:
+    """Return a page for people, which may run its own scripts only and talk to this server only."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in _INLINE_SCRIPT.findall(text)
+    )
+    frames = "" if embed else "; frame-ancestors 'self'"
+    policy = f"{_POLICY}; script-src 'self' {hashes}{frames}"
+    headers = {"Content-Language": language, "Content-Security-Policy": policy}
+    return HTMLResponse(text, status, headers=_headers(tag) | headers)
+
+
+def problem_answer(problem: RequestError) -> Response:
+    """Return a refusal in the exception form of OGC API."""
+    body = orjson.dumps(problem.document())
+    return Response(body, problem.status, media_type=MEDIA_TYPE)

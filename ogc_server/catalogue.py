@@ -1,0 +1,141 @@
+"""What one audience may see of a city: layers, their extents, counts and revisions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
+
+import shapely
+
+from layers.city import City
+from layers.errors import StoreError
+from layers.query import EVERYTHING, Box, Query, Scope, TimeInterval
+from layers.spec import LayerSpec, Sensitivity
+from layers.store import Store
+from ogc_server.problem import not_found
+
+T = TypeVar("T")
+_KEPT = 2000
+
+
+@dataclass(frozen=True)
+class Audience:
+    """A group of readers with the same walls.
+
+    Attributes
+    ----------
+    name : short name, part of every cache key.
+    sensitivities : layers of these are published as features; others don't exist for the reader.
+    scope : rows that the readers may see.
+    """
+
+    name: str
+    sensitivities: frozenset[Sensitivity]
+    scope: Scope = EVERYTHING
+
+
+# Whoever sits at the machine itself. Personal layers are never features.
+LOCAL = Audience("local", frozenset({"public", "internal", "restricted"}))
+PUBLIC = Audience("public", frozenset({"public"}))
+
+
+class Memory:
+    """A bounded, thread-safe memory of answers; the oldest unused ones go first."""
+
+    def __init__(self, size: int = _KEPT) -> None:
+        self._size, self._lock = size, Lock()
+        self._kept: OrderedDict[Hashable, object] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the answer kept under a key, made where it is missing."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]  # type: ignore[return-value]
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return made
+
+
+class Catalogue:
+    """The layers of a city for one audience.
+
+    A layer is in the catalogue if it is declared, has a table in the store and is not above the
+    audience. Counts and extents are remembered by the layer's revision, so that they are exact and
+    cheap.
+    """
+
+    def __init__(self, city: City, store: Store, audience: Audience = LOCAL) -> None:
+        self.city, self.store, self.audience = city, store, audience
+        self._memory = Memory()
+        self._present: frozenset[str] = frozenset()
+
+    def __iter__(self) -> Iterator[LayerSpec]:
+        """Specs of all layers, in the order of declaration."""
+        self._present = frozenset(self.store.layers())
+        for spec in self.city.layers.values():
+            if spec.id in self._present and spec.sensitivity in self.audience.sensitivities:
+                yield spec
+
+    def layer(self, layer: str) -> LayerSpec:
+        """Spec of one layer; RequestError 404 where the audience has no such layer."""
+        spec = self.city.layers.get(layer)
+        if spec is not None and spec.sensitivity in self.audience.sensitivities:
+            if layer not in self._present:
+                self._present = frozenset(self.store.layers())
+            if layer in self._present:
+                return spec
+        raise not_found(f"collection '{layer}'")
+
+    def revision(self, layer: str) -> int:
+        """Return number that grows with every change of the layer."""
+        return self.store.revision(layer)
+
+    def everything(self, layer: str) -> Query:
+        """Return the question for all rows that the audience may see."""
+        return Query(layer, scope=self.audience.scope)
+
+    def count(self, query: Query, revision: int | None = None) -> int:
+        """Exact number of rows, whatever the page."""
+        bare = query.but(offset=0, limit=None, after=None, sort=(), properties=None)
+        known = self.revision(query.layer) if revision is None else revision
+        key = ("count", known, _key(bare))
+        return self._memory.get(key, lambda: self.store.count(bare))
+
+    def extent(self, layer: str) -> Box | None:
+        """Box around the layer's rows in EPSG:4326, None for an empty layer or a register."""
+        key = ("extent", layer, self.revision(layer))
+        return self._memory.get(key, lambda: self.store.extent(self.everything(layer)))
+
+    def time_extent(self, spec: LayerSpec) -> TimeInterval | None:
+        """Earliest and latest time of the layer, None for a timeless or empty one."""
+        if spec.time_field is None:
+            return None
+        key = ("time", spec.id, self.revision(spec.id))
+        query = self.everything(spec.id)
+        return self._memory.get(key, lambda: self.store.time_extent(query))
+
+    def state(self) -> tuple[tuple[str, int], ...]:
+        """Layers with their revisions: equal states have equal descriptions."""
+        return tuple((spec.id, self._revision_or_none(spec.id)) for spec in self)
+
+    def _revision_or_none(self, layer: str) -> int:
+        try:
+            return self.revision(layer)
+        except StoreError:
+            return -1
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Keep something made from the catalogue under a key that names what it depends on."""
+        return self._memory.get(("made", key), make)
+
+
+def _key(query: Query) -> str:
+    geometry = None if query.geometry is None else shapely.to_wkb(query.geometry, hex=True)
+    return repr((query.but(geometry=None), geometry))

@@ -1,0 +1,67 @@
+"""The wall at the door: which hosts the server answers for, and for which pages of a browser.
+
+Without accounts the server is for whoever sits at the machine. A page of another site could still
+reach it through the user's browser, by cross-origin requests or by a host name that points to
+127.0.0.1; so only loopback origins may read answers, and only known host names are answered, unless
+the city is published under a URL of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ogc_server.problem import MEDIA_TYPE, RequestError
+
+BASE_KEY = "onemap.base"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+
+
+class Gate:
+    """Refuse unknown hosts, and tell the inside below which URL it stands.
+
+    Parameters
+    ----------
+    app : the application inside.
+    base_url : URL that links start with; None to follow the host of each request.
+    hosts : names answered beside those of the machine itself.
+    """
+
+    def __init__(self, app: ASGIApp, base_url: str | None, hosts: Iterable[str] = ()) -> None:
+        self._app, self._base = app, base_url.rstrip("/") if base_url else None
+        own = urlsplit(base_url).hostname if base_url else None
+        self._hosts = {*LOOPBACK, *hosts, *([own] if own else [])}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer 400 to one for another host."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        host = Headers(scope=scope).get("host", "")
+        if _name(host) not in self._hosts:
+            words = "this server does not answer for that host name"
+            document = RequestError(400, "InvalidHost", words).document()
+            await JSONResponse(document, 400, media_type=MEDIA_TYPE)(scope, receive, send)
+            return
+        scope[BASE_KEY] = self._base or f"{scope['scheme']}://{host}"
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _ALWAYS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _name(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].lower()

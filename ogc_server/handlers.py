@@ -1,0 +1,252 @@
+"""Endpoints of the hot routes. They run in worker threads: the store is synchronous."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from layers.errors import QueryError
+from layers.spec import LayerSpec
+from ogc_server import metadata, pages, schemas
+from ogc_server import openapi as definition
+from ogc_server.answers import etag, html_answer, json_answer, streamed, unchanged
+from ogc_server.catalogue import Catalogue
+from ogc_server.features import (
+    GEOJSON,
+    JSON,
+    PIECE,
+    Place,
+    item_document,
+    items_document,
+)
+from ogc_server.gate import BASE_KEY
+from ogc_server.negotiation import wanted_format, wanted_language
+from ogc_server.parameters import (
+    ItemsRequest,
+    parse_item,
+    parse_items,
+    refusal,
+    single_values,
+)
+from ogc_server.problem import bad_parameter
+
+Endpoint = Callable[[Request], Response]
+READ = ("GET", "HEAD", "OPTIONS")
+# Taken by the route all the same, so that no such request falls through to pygeoapi.
+WRITE = ("POST", "PUT", "PATCH", "DELETE")
+_PLAIN = ("f", "lang")
+_ALL_FORMATS = ("json", "html", "jsonld", "csv")
+
+
+def reading(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint with answers to other methods: here things are read, not written."""
+
+    def answer(request: Request) -> Response:
+        allow = {"Allow": ", ".join(READ)}
+        if request.method == "OPTIONS":
+            return Response(status_code=200, headers=allow)
+        if request.method not in READ:
+            raise HTTPException(405, f"{request.method} is not offered here", allow)
+        return endpoint(request)
+
+    return answer
+
+
+class Asked:
+    """What every endpoint reads of a request: base URL, parameters, format, language, catalogue."""
+
+    def __init__(self, request: Request, formats: tuple[str, ...] = ("json", "html")) -> None:
+        self.request = request
+        self.values = single_values(request.query_params.multi_items())
+        self.base: str = request.scope[BASE_KEY]
+        self.catalogue: Catalogue = request.app.state.catalogue
+        headers = request.headers
+        self.format = wanted_format(self.values, headers.get("accept", ""), formats)
+        self.language = wanted_language(self.values, headers.get("accept-language", ""))
+
+    def refuse_parameters(self, *known: str) -> None:
+        """RequestError 400 for any parameter but ``f``, ``lang`` and ``known``."""
+        for name in self.values:
+            if name not in (*_PLAIN, *known):
+                raise bad_parameter(name, "is unknown here")
+
+    def layer(self) -> LayerSpec:
+        """Return the layer that the path names."""
+        return self.catalogue.layer(self.request.path_params["layer"])
+
+    def place(self) -> Place:
+        """Where the document stands."""
+        return Place(self.base, self.request.url.path, self.values)
+
+
+def _described(
+    asked: Asked,
+    state: object,
+    make: Callable[[], dict[str, Any]],
+    page: Callable[[Asked, dict[str, Any]], str],
+    media: str = JSON,
+) -> Response:
+    """Return a document made from the catalogue alone, as JSON or as a page."""
+    tag = etag(asked.request, state)
+    held = unchanged(asked.request, tag)
+    if held is not None:
+        return held
+    if asked.format == "html":
+        return html_answer(page(asked, make()), asked.language, tag)
+    return json_answer(make(), media, tag, Content_Language=asked.language)
+
+
+def landing(request: Request) -> Response:
+    """``/``: what this server is and where to go on."""
+    asked = Asked(request)
+    asked.refuse_parameters()
+    return _described(
+        asked,
+        asked.catalogue.state(),
+        lambda: metadata.landing(asked.catalogue, asked.base, asked.language),
+        pages.landing,
+    )
+
+
+def conformance(request: Request) -> Response:
+    """``/conformance``: the classes that tests prove."""
+    asked = Asked(request)
+    asked.refuse_parameters()
+    return _described(asked, None, lambda: metadata.conformance(asked.base), pages.conformance)
+
+
+def openapi(request: Request) -> Response:
+    """``/openapi``: the API definition, made once for each set of layers."""
+    asked = Asked(request)
+    asked.refuse_parameters()
+    layers = tuple(spec.id for spec in asked.catalogue)
+    key = ("openapi", layers, asked.base, asked.language)
+    return _described(
+        asked,
+        layers,
+        lambda: asked.catalogue.remember(
+            key, lambda: definition.document(asked.catalogue, asked.base, asked.language)
+        ),
+        pages.openapi,
+        metadata.OPENAPI,
+    )
+
+
+def collections(request: Request) -> Response:
+    """Answer ``/collections``: all layers that the audience may see."""
+    asked = Asked(request)
+    asked.refuse_parameters()
+    state = asked.catalogue.state()
+    key = ("collections", state, asked.base, asked.language)
+    return _described(
+        asked,
+        state,
+        lambda: asked.catalogue.remember(
+            key, lambda: metadata.collections(asked.catalogue, asked.base, asked.language)
+        ),
+        pages.collections,
+    )
+
+
+def collection(request: Request) -> Response:
+    """``/collections/{layer}``: one layer."""
+    asked = Asked(request)
+    asked.refuse_parameters()
+    spec = asked.layer()
+    return _described(
+        asked,
+        asked.catalogue.revision(spec.id),
+        lambda: metadata.collection(asked.catalogue, spec, asked.base, asked.language),
+        lambda asked, document: pages.collection(asked, spec, document),
+    )
+
+
+def queryables(request: Request) -> Response:
+    """``/collections/{layer}/queryables``: what filters may name."""
+    return _schema(Asked(request), schemas.queryables)
+
+
+def schema(request: Request) -> Response:
+    """``/collections/{layer}/schema``: what a feature holds."""
+    return _schema(Asked(request), schemas.schema)
+
+
+def _schema(asked: Asked, make: Callable[[LayerSpec, str, str], dict[str, Any]]) -> Response:
+    asked.refuse_parameters()
+    spec = asked.layer()
+    return _described(
+        asked,
+        None,
+        lambda: make(spec, asked.base, asked.language),
+        lambda asked, document: pages.fields(asked, spec, document),
+        metadata.SCHEMA,
+    )
+
+
+def items(request: Request) -> Response:
+    """``/collections/{layer}/items``: rows of a layer."""
+    asked = Asked(request, _ALL_FORMATS)
+    spec = asked.layer()
+    wanted = parse_items(asked.catalogue, spec, asked.values)
+    if asked.format in ("jsonld", "csv"):
+        return _left_to_engine(request)
+    revision = asked.catalogue.revision(spec.id)
+    tag = etag(request, spec.id, revision)
+    held = unchanged(request, tag)
+    if held is not None:
+        return held
+    try:
+        return _items(asked, wanted, tag, revision)
+    except QueryError as failure:
+        raise refusal(failure, asked.values) from failure
+
+
+def _items(asked: Asked, wanted: ItemsRequest, tag: str, revision: int) -> Response:
+    if asked.format == "html":
+        return html_answer(pages.items(asked, wanted), asked.language, tag)
+    now = datetime.now(UTC)
+    pieces = items_document(asked.catalogue, wanted, asked.place(), now, revision)
+    crs = f"<{wanted.crs}>"
+    if (wanted.query.limit or 0) <= PIECE or wanted.hits:
+        return json_answer(b"".join(pieces), GEOJSON, tag, Content_Crs=crs)
+    # The first rows are asked for now, so that a question that fails is refused in good form.
+    asked.catalogue.store.page(wanted.query.but(limit=1))
+    return streamed(pieces, GEOJSON, tag, Content_Crs=crs)
+
+
+def item(request: Request) -> Response:
+    """``/collections/{layer}/items/{fid}``: one row."""
+    asked = Asked(request, _ALL_FORMATS)
+    spec = asked.layer()
+    wanted = parse_item(asked.catalogue, spec, asked.values)
+    if asked.format in ("jsonld", "csv"):
+        return _left_to_engine(request)
+    tag = etag(request, spec.id, asked.catalogue.revision(spec.id))
+    held = unchanged(request, tag)
+    if held is not None:
+        return held
+    fid = request.path_params["fid"]
+    document = item_document(asked.catalogue, wanted, fid, asked.place())
+    if asked.format == "html":
+        return html_answer(pages.item(asked, spec, document), asked.language, tag)
+    return json_answer(document, GEOJSON, tag, Content_Crs=f"<{wanted.crs}>")
+
+
+class _Left(Response):
+    """An answer that pygeoapi gives."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await scope["app"].state.engine(scope, receive, send)
+
+
+def _left_to_engine(request: Request) -> Response:
+    unsupported = {"filter", "filter-lang", "filter-crs", "after", "as_of", "cells"}
+    for name in request.query_params:
+        if name in unsupported:
+            raise bad_parameter(name, "is for JSON and HTML only")
+    return _Left()

@@ -1,0 +1,109 @@
+"""Landing page, conformance and collections as JSON, from the catalogue alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layers.spec import LayerSpec
+from ogc_server.catalogue import Catalogue
+from ogc_server.conformance import CLASSES
+from ogc_server.features import GEOJSON, HTML, JSON, collection_url, link
+from ogc_server.reference import CRS84, uris
+from ogc_server.times import write_instant
+
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+SCHEMA = "application/schema+json"
+_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+_SCHEMA_REL = "http://www.opengis.net/def/rel/ogc/1.0/schema"
+_GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
+
+
+def describes_itself(url: str) -> list[dict[str, str]]:
+    """Links of a document to itself, and to its page for people."""
+    return [
+        link("self", JSON, "This document", f"{url}?f=json"),
+        link("alternate", HTML, "This document as HTML", f"{url}?f=html"),
+    ]
+
+
+def landing(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
+    """Return the landing page (OGC 19-072)."""
+    city = catalogue.city
+    what = city.declaration.synthetic
+    return {
+        "title": f"Onemap – {city.title.say(language)}",
+        "description": what.say(language) if what else city.title.say(language),
+        "links": [
+            link("self", JSON, "This document", f"{base}/?f=json"),
+            link("alternate", HTML, "This document as HTML", f"{base}/?f=html"),
+            link("service-desc", OPENAPI, "API definition", f"{base}/openapi?f=json"),
+            link("service-doc", HTML, "API definition for people", f"{base}/openapi?f=html"),
+            link("conformance", JSON, "Conformance", f"{base}/conformance?f=json"),
+            link("data", JSON, "Collections", f"{base}/collections?f=json"),
+            link("data", HTML, "Collections as HTML", f"{base}/collections?f=html"),
+            link("related", HTML, "The one map", f"{base}/map"),
+        ],
+    }
+
+
+def conformance(base: str) -> dict[str, Any]:
+    """Return the conformance declaration."""
+    return {"links": describes_itself(f"{base}/conformance"), "conformsTo": list(CLASSES)}
+
+
+def collections(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
+    """All collections that the audience may see."""
+    return {
+        "links": describes_itself(f"{base}/collections"),
+        "collections": [collection(catalogue, spec, base, language) for spec in catalogue],
+        "crs": uris(catalogue.city),
+    }
+
+
+def collection(catalogue: Catalogue, spec: LayerSpec, base: str, language: str) -> dict[str, Any]:
+    """One collection with its extents, reference systems and links."""
+    answer: dict[str, Any] = {
+        "id": spec.id,
+        "title": spec.title.say(language),
+        "description": spec.description.say(language),
+        "keywords": [spec.domain, spec.kind],
+        "attribution": _owner(catalogue, spec, language),
+        "itemType": "feature",
+        "extent": _extent(catalogue, spec),
+        "crs": uris(catalogue.city),
+        "storageCrs": CRS84,
+        "links": _links(spec, base),
+    }
+    if not spec.has_geometry:
+        # Features without places still have the list; a store of places they have not.
+        del answer["storageCrs"]
+    return answer
+
+
+def _owner(catalogue: Catalogue, spec: LayerSpec, language: str) -> str:
+    department = catalogue.city.departments.get(spec.owner)
+    return department.title.say(language) if department else spec.owner
+
+
+def _extent(catalogue: Catalogue, spec: LayerSpec) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    if spec.has_geometry:
+        box = catalogue.extent(spec.id) or catalogue.city.bounds
+        answer["spatial"] = {"bbox": [list(box)], "crs": CRS84}
+    span = catalogue.time_extent(spec)
+    if span is not None:
+        ends = [write_instant(span.start), write_instant(span.end)]
+        answer["temporal"] = {"interval": [ends], "trs": _GREGORIAN}
+    return answer
+
+
+def _links(spec: LayerSpec, base: str) -> list[dict[str, str]]:
+    url = collection_url(base, spec.id)
+    return [
+        *describes_itself(url),
+        link("items", GEOJSON, "Items as GeoJSON", f"{url}/items?f=json"),
+        link("items", HTML, "Items as HTML", f"{url}/items?f=html"),
+        link(_QUERYABLES, SCHEMA, "Queryables", f"{url}/queryables?f=json"),
+        link(_SCHEMA_REL, SCHEMA, "Schema", f"{url}/schema?f=json"),
+        link("root", JSON, "Landing page", f"{base}/?f=json"),
+    ]

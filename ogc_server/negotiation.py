@@ -1,0 +1,68 @@
+"""What a client wants: format and language, from parameters first and headers second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ogc_server.problem import bad_parameter
+
+LANGUAGES = ("en", "zh")
+_FORMATS = {
+    "json": "json",
+    "geojson": "json",
+    "html": "html",
+    "jsonld": "jsonld",
+    "csv": "csv",
+}
+_MEDIA = {
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    "application/ld+json": "jsonld",
+    "text/csv": "csv",
+}
+
+
+def _ranked(header: str) -> list[str]:
+    rows = []
+    for place, part in enumerate(header.split(",")):
+        name, *options = (piece.strip().lower() for piece in part.split(";"))
+        weight = next((o[2:] for o in options if o.startswith("q=")), "1")
+        try:
+            rows.append((-float(weight), place, name))
+        except ValueError:
+            continue
+    return [name for rank, _, name in sorted(rows) if rank < 0]
+
+
+def wanted_format(
+    values: Mapping[str, str], accept: str, offered: tuple[str, ...] = ("json", "html")
+) -> str:
+    """Return the format of the answer; JSON for a client that has no wish.
+
+    Raises
+    ------
+    RequestError
+        400 for an ``f`` that is not offered.
+    """
+    if "f" in values:
+        chosen = _FORMATS.get(values["f"])
+        if chosen not in offered:
+            expected = ", ".join(offered)
+            raise bad_parameter("f", f"found {values['f']!r}, expected one of {expected}")
+        return chosen
+    for media in _ranked(accept):
+        if media in ("*/*", "application/json", "application/geo+json", "application/*"):
+            return "json"
+        if _MEDIA.get(media) in offered:
+            return _MEDIA[media]
+    return "json"
+
+
+def wanted_language(values: Mapping[str, str], accept: str) -> str:
+    """``en`` or ``zh``: parameter ``lang``, then Accept-Language, then English."""
+    wishes = [values["lang"]] if values.get("lang") else []
+    for tag in [*wishes, *_ranked(accept)]:
+        language = tag.lower().partition("-")[0]
+        if language in LANGUAGES:
+            return language
+    return "en"

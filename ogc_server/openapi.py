@@ -1,0 +1,256 @@
+"""The OpenAPI 3.0 definition, built from the catalogue without touching a row.
+
+QGIS and ArcGIS read their page size from ``components.parameters.limit``, and QGIS pushes a filter
+down only to parameters with ``style: form``, ``explode: false`` and a typed schema; so both are
+written for each collection.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from layers.spec import LayerSpec, PropertySpec
+from ogc_server.catalogue import Catalogue
+from ogc_server.features import GEOJSON, HTML, JSON
+from ogc_server.metadata import SCHEMA
+from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED
+from ogc_server.problem import MEDIA_TYPE
+from ogc_server.reference import uris
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "string": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+}
+_SHARED = [
+    "limit",
+    "offset",
+    "after",
+    "bbox",
+    "bbox-crs",
+    "datetime",
+    "crs",
+    "properties",
+    "skipGeometry",
+    "sortby",
+    "filter",
+    "filter-lang",
+    "filter-crs",
+    "resulttype",
+    "as_of",
+    "cells",
+]
+
+
+def document(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
+    """Return the definition of the whole server for one audience."""
+    city = catalogue.city
+    paths = dict(_fixed_paths())
+    for spec in catalogue:
+        paths |= _layer_paths(spec, language)
+    return {
+        "openapi": "3.0.3",
+        "info": {
+            "title": f"Onemap – {city.title.say(language)}",
+            "description": "OGC API – Features over the layers of the city.",
+            "version": _version(),
+            "license": {
+                "name": "Apache-2.0",
+                "url": "https://www.apache.org/licenses/LICENSE-2.0",
+            },
+        },
+        "servers": [{"url": base}],
+        "tags": [{"name": "server"}, {"name": "data"}],
+        "paths": paths,
+        "components": {
+            "parameters": _parameters(uris(city)),
+            "schemas": _schemas(),
+            "responses": _responses(),
+        },
+    }
+
+
+def _version() -> str:
+    try:
+        return version("onemap")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _operation(
+    key: str, summary: str, media: str, schema: str, *, tag: str, parameters: list[Any]
+) -> dict[str, Any]:
+    content = {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    answers = {
+        "200": {"description": summary, "content": {**content, HTML: {"schema": _KINDS["string"]}}},
+        "400": {"$ref": "#/components/responses/InvalidParameter"},
+        "404": {"$ref": "#/components/responses/NotFound"},
+        "500": {"$ref": "#/components/responses/ServerError"},
+    }
+    return {
+        "get": {
+            "operationId": key,
+            "summary": summary,
+            "tags": [tag],
+            "parameters": [_ref("f"), _ref("lang"), *parameters],
+            "responses": answers,
+        }
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _fixed_paths() -> list[tuple[str, dict[str, Any]]]:
+    rows = (
+        ("/", "getLandingPage", "Landing page", JSON, "landingPage"),
+        ("/conformance", "getConformance", "Conformance declaration", JSON, "confClasses"),
+        ("/collections", "getCollections", "Collections", JSON, "collections"),
+        ("/openapi", "getOpenAPI", "This definition", JSON, "anything"),
+    )
+    return [
+        (path, _operation(key, summary, media, schema, tag="server", parameters=[]))
+        for path, key, summary, media, schema in rows
+    ]
+
+
+def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
+    home, title = f"/collections/{spec.id}", spec.title.say(language)
+    filters = [
+        _filter(p, language) for p in spec.properties if p.type != "json" and p.name not in RESERVED
+    ]
+    shared = [_ref(name) for name in _SHARED]
+    item = [_ref("featureId"), *(_ref(n) for n in ("crs", "properties", "skipGeometry", "as_of"))]
+
+    def operation(verb: str, what: str, media: str, schema: str, extra: list[Any]) -> Any:
+        key = f"{verb}.{spec.id}"
+        return _operation(key, f"{title}: {what}", media, schema, tag="data", parameters=extra)
+
+    return {
+        home: operation("describe", "collection", JSON, "collection", []),
+        f"{home}/queryables": operation("queryables", "queryables", SCHEMA, "anything", []),
+        f"{home}/schema": operation("schema", "schema", SCHEMA, "anything", []),
+        f"{home}/items": operation(
+            "items", "items", GEOJSON, "featureCollection", [*shared, *filters]
+        ),
+        f"{home}/items/{{featureId}}": operation("item", "one item", GEOJSON, "feature", item),
+    }
+
+
+def _filter(p: PropertySpec, language: str) -> dict[str, Any]:
+    schema = dict(_KINDS[p.type])
+    if p.values:
+        schema["enum"] = list(p.values)
+    return {
+        "name": p.name,
+        "in": "query",
+        "description": p.title.say(language),
+        "required": False,
+        "style": "form",
+        "explode": False,
+        "schema": schema,
+    }
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "required": False,
+        "style": "form",
+        "explode": False,
+        "schema": schema,
+    }
+
+
+def _parameters(systems: list[str]) -> dict[str, Any]:
+    text, crs = {"type": "string"}, {"type": "string", "format": "uri", "enum": systems}
+    words = {"type": "array", "items": text}
+    numbers = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
+    whole = {"type": "integer", "minimum": 0, "default": 0}
+    limit = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAXIMUM_LIMIT,
+        "default": DEFAULT_LIMIT,
+    }
+    formats = {"type": "string", "enum": ["json", "html", "jsonld", "csv"]}
+    rows = (
+        _query("f", "Format of the answer.", formats),
+        _query("lang", "Language of titles: en or zh.", text),
+        _query("limit", "Rows on one page; more than the maximum is taken as the maximum.", limit),
+        _query("offset", "Number of the first row.", whole),
+        _query("after", "Token of a next link.", text),
+        _query("bbox", "minx,miny,maxx,maxy", numbers),
+        _query("bbox-crs", "Reference system of bbox.", crs),
+        _query("datetime", "RFC 3339 instant or start/end, .. for an open end.", text),
+        _query("crs", "Reference system of the answer.", crs),
+        _query("properties", "Properties wanted.", words),
+        _query("skipGeometry", "Leave geometries out.", {"type": "boolean", "default": False}),
+        _query("sortby", "Properties in order, - before one for descending.", words),
+        _query("filter", "CQL2 expression.", text),
+        _query("filter-lang", "Language of filter.", _choice("cql2-text", "cql2-json")),
+        _query("filter-crs", "Reference system of geometries in filter.", crs),
+        _query("resulttype", "hits for the count alone.", _choice("results", "hits")),
+        _query("as_of", "The layer as it stood at an instant.", {**text, "format": "date-time"}),
+        _query("cells", "H3 cells, hexadecimal, of any resolution up to the layer's.", words),
+    )
+    named = {row["name"]: row for row in rows}
+    identifier = {"name": "featureId", "in": "path", "required": True, "schema": text}
+    return {**named, "featureId": identifier}
+
+
+def _choice(*words: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(words), "default": words[0]}
+
+
+def _object(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _schemas() -> dict[str, Any]:
+    text: dict[str, Any] = {"type": "string"}
+    links = {"type": "array", "items": {"$ref": "#/components/schemas/link"}}
+    many = {"type": "array", "items": {"$ref": "#/components/schemas/collection"}}
+    features = {"type": "array", "items": {"$ref": "#/components/schemas/feature"}}
+    count = {"type": "integer", "minimum": 0}
+    geometry = {"type": "object", "nullable": True}
+    return {
+        "anything": {"type": "object"},
+        "link": _object(("href", "rel"), href=text, rel=text, type=text, title=text),
+        "landingPage": _object(("links",), title=text, description=text, links=links),
+        "confClasses": _object(("conformsTo",), conformsTo={"type": "array", "items": text}),
+        "collections": _object(("links", "collections"), links=links, collections=many),
+        "collection": _object(
+            ("id", "links"), id=text, title=text, description=text, links=links,
+            extent={"type": "object"}, crs={"type": "array", "items": text}, storageCrs=text,
+        ),
+        "feature": _object(
+            ("type", "geometry", "properties"), type=text, id=text, geometry=geometry,
+            properties={"type": "object", "nullable": True}, links=links,
+        ),
+        "featureCollection": _object(
+            ("type", "features"), type=text, features=features, links=links,
+            timeStamp={"type": "string", "format": "date-time"},
+            numberMatched=count, numberReturned=count,
+        ),
+        "exception": _object(
+            ("code",), code=text, description=text, parameter=text, status={"type": "integer"}
+        ),
+    }  # fmt: skip
+
+
+def _responses() -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/exception"}}}
+    rows = {
+        "InvalidParameter": "A query parameter is unknown or has a value that can't be used.",
+        "NotFound": "There is no such thing for this reader.",
+        "ServerError": "The server failed; the answer carries an id to be looked up in its log.",
+    }
+    return {name: {"description": words, "content": content} for name, words in rows.items()}

@@ -1,0 +1,169 @@
+"""Pages for people. Every value from data is escaped by the templates.
+
+All assets are this server's own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import orjson
+
+from layers.spec import LayerSpec
+from ogc_server.catalogue import Catalogue
+from ogc_server.features import feature_dicts, items_links, matched
+from ogc_server.parameters import ItemsRequest
+from ogc_server.words import KINDS, words
+
+if TYPE_CHECKING:
+    from ogc_server.handlers import Asked
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_COLUMNS = 12
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = _plain
+    return environment
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def render(template: str, catalogue: Catalogue, base: str, language: str, **values: Any) -> str:
+    """Fill a template with the words of a language and what every page shows."""
+    other = "en" if language == "zh" else "zh"
+    synthetic = catalogue.city.declaration.synthetic
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            t=words(language),
+            language=language,
+            other=other,
+            base=base,
+            city=catalogue.city.title.say(language),
+            synthetic=synthetic.say(language) if synthetic else None,
+            **values,
+        )
+    )
+
+
+def _page(asked: Asked, template: str, **values: Any) -> str:
+    return render(
+        template,
+        asked.catalogue,
+        asked.base,
+        asked.language,
+        switch=asked.place().url(lang="en" if asked.language == "zh" else "zh"),
+        json_url=asked.place().url(f="json"),
+        **values,
+    )
+
+
+def landing(asked: Asked, document: dict[str, Any]) -> str:
+    """Return the start page: what this is, and how to connect."""
+    specs = list(asked.catalogue)
+    example = next((spec.id for spec in specs if spec.has_geometry), "layer")
+    return _page(asked, "home.html", number=len(specs), example=example)
+
+
+def conformance(asked: Asked, document: dict[str, Any]) -> str:
+    """Return the list of conformance classes."""
+    return _page(asked, "classes.html", classes=document["conformsTo"])
+
+
+def openapi(asked: Asked, document: dict[str, Any]) -> str:
+    """Return the operations of the API definition as a table."""
+    rows = [(path, entry["get"]["summary"]) for path, entry in document["paths"].items()]
+    return _page(asked, "definition.html", rows=rows, version=document["info"]["version"])
+
+
+def collections(asked: Asked, document: dict[str, Any]) -> str:
+    """Return the layers, grouped by domain."""
+    catalogue, language = asked.catalogue, asked.language
+    groups = [
+        (title, [_summary(catalogue, spec, language) for spec in specs])
+        for title, specs in by_domain(catalogue, language)
+    ]
+    return _page(asked, "layers.html", groups=groups)
+
+
+def by_domain(catalogue: Catalogue, language: str) -> list[tuple[str, list[LayerSpec]]]:
+    """Layers by domain, in the order of the city's declaration.
+
+    Those of no declared domain last.
+    """
+    titles = {d.id: d.title.say(language) for d in catalogue.city.declaration.domains}
+    groups: dict[str, list[LayerSpec]] = {key: [] for key in titles}
+    for spec in catalogue:
+        groups.setdefault(spec.domain, []).append(spec)
+    other = words(language)["operations"]
+    return [(titles.get(key, other), specs) for key, specs in groups.items() if specs]
+
+
+def _summary(catalogue: Catalogue, spec: LayerSpec, language: str) -> dict[str, Any]:
+    return {
+        "id": spec.id,
+        "title": spec.title.say(language),
+        "description": spec.description.say(language),
+        "kind": KINDS[spec.kind].say(language),
+        "rows": catalogue.count(catalogue.everything(spec.id)),
+    }
+
+
+def collection(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
+    """One layer: what it is and where its rows are."""
+    facts = _summary(asked.catalogue, spec, asked.language)
+    return _page(asked, "layer.html", spec=spec, facts=facts, document=document)
+
+
+def fields(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
+    """Properties of a layer as a table."""
+    title = spec.title.say(asked.language)
+    return _page(asked, "fields.html", spec=spec, title=title, document=document)
+
+
+def items(asked: Asked, wanted: ItemsRequest) -> str:
+    """Return a page of rows as a table with a small map."""
+    catalogue, spec = asked.catalogue, wanted.spec
+    page = None if wanted.hits else catalogue.store.page(wanted.query)
+    features = feature_dicts(wanted, page) if page else []
+    total = matched(catalogue, wanted, page)
+    links = {row["rel"]: row["href"] for row in items_links(asked.place(), wanted, page)}
+    names = [p.name for p in spec.properties if p.name != spec.id_field][:_COLUMNS]
+    if wanted.query.properties is not None:
+        names = [name for name in names if name in wanted.query.properties]
+    titles = {p.name: p.title.say(asked.language) for p in spec.properties}
+    return _page(
+        asked,
+        "rows.html",
+        spec=spec,
+        title=spec.title.say(asked.language),
+        names=names,
+        titles=titles,
+        features=features,
+        total=total,
+        links=links,
+    )
+
+
+def item(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
+    """One row with all its properties."""
+    titles = {p.name: (p.title.say(asked.language), p.unit) for p in spec.properties}
+    title = spec.title.say(asked.language)
+    return _page(asked, "row.html", spec=spec, title=title, titles=titles, feature=document)

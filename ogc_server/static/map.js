@@ -1,0 +1,306 @@
+/*
+ * Draws the layers of the one map: background first, findings last. Rows come from this server's own items
+ * addresses, small layers once and large ones for the part in view. Text from rows is only ever set as textContent.
+ */
+"use strict";
+(function () {
+  const settings = JSON.parse(document.getElementById("onemap-settings").textContent);
+  const map = window.map_onemap;
+  const words = settings.words;
+  const status = document.getElementById("status");
+  const layers = settings.groups.flatMap((group) => group.layers);
+  const clock = new Intl.DateTimeFormat(settings.language === "zh" ? "zh-CN" : "en-GB",
+    { timeZone: settings.zone, dateStyle: "medium", timeStyle: "medium" });
+
+  const element = (name, attributes, ...children) => {
+    const made = Object.assign(document.createElement(name), attributes);
+    made.append(...children);
+    return made;
+  };
+
+  /* Panes keep the order: land, background, areas, lines, points, findings. */
+  ["outline", "background", "area", "line", "point", "finding"].forEach((name, place) => {
+    map.createPane(name).style.zIndex = 350 + 10 * place;
+  });
+  const renderers = {};
+  const renderer = (pane) => (renderers[pane] = renderers[pane] || L.canvas({ pane, tolerance: 4 }));
+  const isPoint = (layer) => layer.geometry === "Point" || layer.geometry === "MultiPoint";
+  const isLine = (layer) => layer.geometry === "LineString" || layer.geometry === "MultiLineString";
+  const paneOf = (layer) => {
+    if (layer.role !== "layer") { return layer.role; }
+    return isPoint(layer) ? "point" : isLine(layer) ? "line" : layer.geometry === "Geometry" ? "point" : "area";
+  };
+
+  const colourOf = (layer, properties) =>
+    (layer.style.by && layer.style.colours[properties[layer.style.by]]) || layer.style.colour;
+
+  function pathStyle(layer, properties) {
+    const colour = colourOf(layer, properties);
+    const quiet = layer.role === "background";
+    const opacity = layer.style.opacity;
+    return {
+      color: colour, weight: quiet ? Math.min(layer.style.size_px, 1.2) : layer.style.size_px,
+      opacity: isLine(layer) ? opacity : quiet ? 0.6 : 0.9,
+      fill: !isLine(layer), fillColor: colour, fillOpacity: quiet && opacity < 0.3 ? opacity * 0.3 : opacity,
+    };
+  }
+
+  function marker(layer, feature, place) {
+    const colour = colourOf(layer, feature.properties);
+    const pane = paneOf(layer);
+    if (layer.id === "case_event") {
+      return L.circleMarker(place, { renderer: renderer(pane), pane, radius: layer.style.size_px + 5, color: colour, weight: 3, fillOpacity: 0.05 });
+    }
+    return L.circleMarker(place, { renderer: renderer(pane), pane, radius: layer.style.size_px, color: "#fff", weight: 1, fillColor: colour, fillOpacity: 0.95 });
+  }
+
+  /* ---- popups ---- */
+  const asNumber = (value) => Number(value).toLocaleString(settings.language, { maximumFractionDigits: 2 });
+  function asText(value, property) {
+    if (value === null || value === undefined) { return ""; }
+    if (property && property.type === "datetime") { return clock.format(new Date(value)); }
+    if (property && (property.type === "number" || property.type === "integer")) {
+      return asNumber(value) + (property.unit ? " " + property.unit : "");
+    }
+    return typeof value === "object" ? JSON.stringify(value) : String(value);
+  }
+  const row = (title, text) => element("tr", {}, element("th", { textContent: title }), element("td", { textContent: text }));
+
+  function propertyTable(layer, properties, skipped) {
+    const table = element("table", {});
+    for (const [name, property] of Object.entries(layer.properties)) {
+      const text = asText(properties[name], property);
+      if (text !== "" && !skipped.includes(name)) { table.append(row(property.title, text)); }
+    }
+    return table;
+  }
+
+  function evidenceParts(evidence) {
+    const parts = [];
+    const measures = (evidence.measures || []).filter((measure) => measure && measure.name);
+    if (measures.length) {
+      const table = element("table", {}, element("tr", {}, ...[words.measure, words.value, words.limit, words.margin]
+        .map((title) => element("th", { textContent: title }))));
+      for (const measure of measures) {
+        const unit = measure.unit && measure.unit !== "1" ? " " + measure.unit : "";
+        const cell = (value, kind) => element("td", { className: "number " + (kind || ""), textContent: value === undefined ? "" : asNumber(value) + unit });
+        table.append(element("tr", {}, element("th", { textContent: measure.name.replaceAll("_", " ") }), cell(measure.value),
+          cell(measure.limit), cell(measure.margin, measure.margin > 0 ? "beyond" : "")));
+      }
+      parts.push(element("div", { className: "wide" }, table));
+    }
+    const list = (title, lines) => lines.length
+      ? parts.push(element("h4", { textContent: title }), element("ul", {}, ...lines.map((line) => element("li", { textContent: line }))))
+      : 0;
+    list(words.references, (evidence.references || []).map((one) =>
+      Object.entries(one).map(([name, value]) => name + ": " + asText(value)).join(", ")));
+    list(words.doubts, (evidence.doubts || []).map((doubt) => doubt[settings.language] || doubt.en));
+    list(words.quality, Object.entries(evidence.quality || {}).map(([name, value]) =>
+      name.replaceAll("_", " ") + ": " + (typeof value === "number" ? asNumber(value) : asText(value))));
+    return parts;
+  }
+
+  const rowAddress = (layer, id) => settings.base + "/collections/" + layer.id + "/items/" + encodeURIComponent(id);
+
+  function popup(layer, feature) {
+    const properties = feature.properties;
+    const body = element("div", { className: "popup" });
+    body.append(element("div", { className: "kind", textContent: layer.title }));
+    const heading = (layer.label && properties[layer.label]) || settings.rules[properties.rule] || String(feature.id);
+    body.append(element("h3", { textContent: heading }));
+    const sentence = properties["sentence_" + settings.language];
+    if (sentence) { body.append(element("p", { className: "sentence", textContent: sentence })); }
+    const shown = ["evidence", "sentence_en", "sentence_zh", layer.label];
+    if (layer.label) { shown.push("title_en", "title_zh"); }
+    if (properties.evidence && typeof properties.evidence === "object") { body.append(...evidenceParts(properties.evidence)); }
+    body.append(element("h4", { textContent: words.details }), propertyTable(layer, properties, shown));
+    const address = rowAddress(layer, feature.id) + "?f=html&lang=" + settings.language;
+    body.append(element("p", {}, element("a", { href: address, target: "_blank", rel: "noopener", textContent: words.see_rows })));
+    return body;
+  }
+
+  function openPopup(layer, feature, place) {
+    fetch(rowAddress(layer, feature.id))
+      .then((answer) => answer.json())
+      .then((full) => L.popup({ maxWidth: 420, minWidth: 260 }).setLatLng(place).setContent(popup(layer, full)).openOn(map));
+  }
+
+  /* ---- rows ---- */
+  const shown = new Map();
+  const messages = new Map();
+  const tell = () => { status.textContent = [...messages.values()].join(" · "); };
+
+  function drawn(layer, rows) {
+    const labelled = layer.role === "background" && layer.label && !isLine(layer) && layer.rows > 1 && layer.rows <= 60;
+    return L.geoJSON(rows, {
+      pane: paneOf(layer), renderer: renderer(paneOf(layer)), interactive: layer.role !== "background",
+      style: (feature) => (feature.geometry && feature.geometry.type.endsWith("Point") ? {} : pathStyle(layer, feature.properties)),
+      pointToLayer: (feature, place) => marker(layer, feature, place),
+      onEachFeature: (feature, shape) => {
+        if (layer.role !== "background") {
+          shape.on("click", (event) => { L.DomEvent.stop(event); openPopup(layer, feature, event.latlng); });
+        } else if (labelled && feature.properties[layer.label]) {
+          const label = element("span", { textContent: feature.properties[layer.label] });
+          shape.bindTooltip(label, { permanent: true, direction: "center", className: "map-label" });
+        }
+      },
+    });
+  }
+
+  /* A large layer of lines is asked for class by class, the most important first, while there is room. */
+  function classesOf(layer, whole) {
+    const classes = Object.keys(layer.style.colours);
+    return !whole && isLine(layer) && layer.style.by && classes.length ? classes : [null];
+  }
+
+  const mostOf = (layer) => (layer.role === "background" ? 3 : 1) * settings.atOnce;
+
+  async function rowsOf(layer, whole, signal) {
+    const found = { type: "FeatureCollection", features: [], more: false };
+    for (const one of classesOf(layer, whole)) {
+      const answer = await fetch(address(layer, whole, one), { signal });
+      if (!answer.ok) { throw new Error(answer.status); }
+      const rows = await answer.json();
+      const room = mostOf(layer) - found.features.length;
+      if (one !== null && found.features.length && rows.numberMatched > room) { found.more = true; break; }
+      found.features.push(...rows.features);
+      found.more = found.more || rows.numberMatched > rows.numberReturned;
+    }
+    return found;
+  }
+
+  function address(layer, whole, one) {
+    const wanted = [layer.label, layer.style.by].filter(Boolean).join(",");
+    const query = new URLSearchParams({ limit: mostOf(layer), properties: wanted });
+    if (one !== null) { query.set(layer.style.by, one); }
+    if (!whole) {
+      const view = map.getBounds().pad(0.15);
+      const within = (value, low, high) => Math.min(Math.max(value, low), high).toFixed(6);
+      query.set("bbox", [within(view.getWest(), -180, 180), within(view.getSouth(), -90, 90),
+        within(view.getEast(), -180, 180), within(view.getNorth(), -90, 90)].join(","));
+    }
+    return settings.base + "/collections/" + layer.id + "/items?" + query;
+  }
+
+  function load(layer) {
+    const state = shown.get(layer.id);
+    const whole = layer.rows <= mostOf(layer);
+    if (!state || (whole && state.group)) { return Promise.resolve(); }
+    if (state.stop) { state.stop.abort(); }
+    state.stop = new AbortController();
+    return rowsOf(layer, whole, state.stop.signal)
+      .then((rows) => {
+        if (shown.get(layer.id) !== state) { return; }
+        const group = drawn(layer, rows).addTo(map);
+        if (state.group) { map.removeLayer(state.group); }
+        state.group = group;
+        if (layer.role === "background") { declutter(); }
+        if (rows.more) { messages.set(layer.id, layer.title + " " + asNumber(rows.features.length) + " / " + asNumber(layer.rows) + " · " + words.zoom_in); }
+        else { messages.delete(layer.id); }
+        tell();
+      })
+      .catch((failure) => {
+        if (failure.name !== "AbortError") { messages.set(layer.id, layer.title + " " + words.failed); tell(); }
+      });
+  }
+
+  function show(layer) { shown.set(layer.id, {}); return load(layer); }
+  function hide(layer) {
+    const state = shown.get(layer.id);
+    shown.delete(layer.id);
+    if (state && state.stop) { state.stop.abort(); }
+    if (state && state.group) { map.removeLayer(state.group); }
+    messages.delete(layer.id);
+    tell();
+  }
+
+  /* Of labels that would lie upon each other only the first is shown. */
+  function declutter() {
+    const kept = [];
+    for (const label of document.querySelectorAll(".map-label")) {
+      label.style.visibility = "";
+      const own = label.getBoundingClientRect();
+      const hidden = kept.some((other) => own.left < other.right && own.right > other.left && own.top < other.bottom && own.bottom > other.top);
+      if (hidden) { label.style.visibility = "hidden"; } else { kept.push(own); }
+    }
+  }
+  map.on("zoomend", () => window.requestAnimationFrame(declutter));
+
+  /* ---- panel ---- */
+  function keyOf(layer) {
+    const key = element("span", { className: "key" });
+    key.style.background = layer.style.colour;
+    key.style.borderColor = layer.style.colour;
+    if (layer.id === "case_event") { key.classList.add("case"); }
+    else if (isPoint(layer) || layer.geometry === "Geometry") { key.classList.add("point"); }
+    else if (isLine(layer)) { key.classList.add("line"); }
+    return key;
+  }
+
+  function toggle(layer) {
+    const box = element("input", { type: "checkbox", checked: layer.on });
+    box.dataset.layer = layer.id;
+    box.addEventListener("change", () => (box.checked ? show(layer) : hide(layer)));
+    return element("label", {}, box, keyOf(layer), element("span", { className: "name", textContent: layer.title }),
+      element("span", { className: "rows", textContent: asNumber(layer.rows) }));
+  }
+
+  function panel() {
+    const home = document.getElementById("layers");
+    const part = (title, members, open) => {
+      if (!members.length) { return; }
+      home.append(element("details", { open }, element("summary", { textContent: title }), ...members.map(toggle)));
+    };
+    part(words.findings, layers.filter((layer) => layer.role === "finding"), true);
+    for (const group of settings.groups) {
+      const members = group.layers.filter((layer) => layer.role === "layer");
+      part(group.title, members, members.some((layer) => layer.on));
+    }
+    part(words.background, layers.filter((layer) => layer.role === "background"), false);
+    const fold = document.getElementById("fold"), box = document.getElementById("panel");
+    fold.addEventListener("click", () => fold.setAttribute("aria-expanded", String(!box.classList.toggle("folded"))));
+  }
+
+  function frame() {
+    const own = document.getElementById("map_onemap");
+    const panelBox = document.getElementById("panel");
+    panelBox.style.top = own.offsetTop + 12 + "px";
+    panelBox.style.maxHeight = "calc(100% - " + (own.offsetTop + 40) + "px)";
+    map.invalidateSize({ animate: false });
+    const [west, south, east, north] = settings.bounds;
+    let view = L.latLngBounds([south, west], [north, east]);
+    if (settings.outline) {
+      const land = L.geoJSON(settings.outline, { pane: "outline", renderer: renderer("outline"), interactive: false,
+        style: { color: "#8fa3b0", weight: 1.5, fillColor: "#f7f6f1", fillOpacity: 1 } }).addTo(map);
+      if (land.getBounds().isValid()) { view = land.getBounds(); }
+    }
+    map.fitBounds(view, { padding: [10, 10], animate: false });
+  }
+
+  L.control.scale({ imperial: false }).addTo(map);
+  panel();
+  frame();
+  const first = layers.filter((layer) => layer.on).sort((a, b) => a.order - b.order);
+  /* An address that ends with #layer/id opens at that row. */
+  function linked() {
+    const [name, ...rest] = window.location.hash.slice(1).split("/");
+    const layer = layers.find((one) => one.id === name);
+    if (!layer || !rest.length) { return Promise.resolve(); }
+    return fetch(rowAddress(layer, decodeURIComponent(rest.join("/"))))
+      .then((answer) => { if (!answer.ok) { throw new Error(answer.status); } return answer.json(); })
+      .then((row) => {
+        const bounds = L.geoJSON(row).getBounds();
+        const place = bounds.isValid() ? bounds.getCenter() : map.getCenter();
+        map.setView(place, 13, { animate: false });
+        L.popup({ maxWidth: 420, minWidth: 260 }).setLatLng(place).setContent(popup(layer, row)).openOn(map);
+      })
+      .catch(() => { messages.set(name, layer.title + " " + words.failed); tell(); });
+  }
+
+  Promise.all(first.map(show)).then(linked).then(() => { document.body.dataset.ready = "yes"; });
+  let waiting;
+  map.on("moveend", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => layers.filter((layer) => shown.has(layer.id)).forEach(load), 150);
+  });
+})();
