@@ -1,0 +1,234 @@
+"""Weigh-in-motion records of a day, with overloads and near misses planted in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.simulator.feed_plan import MassLimit, WeighingPlan
+from ingest.simulator.geography import Station
+from ingest.simulator.trucks import Plates, Truck
+from ingest.simulator.truth import Planted
+from layers.crs import to_lonlat
+from layers.text import Text
+
+RULE = "overload"
+HEADING = (
+    "record_id,station_id,lane,time,plate,vehicle_kind,axles,axle_masses_kg,gross_kg,speed_kmh,"
+    "error_share,single_drive_axle,image_ref"
+)
+_FULL = 0.97
+# Whole kilograms at limit × (1 + error), in spite of binary fractions.
+_ROUNDING = 1e-6
+_WHY = {
+    "just_above": Text(
+        en="Gross mass a little above limit × (1 + instrument error)",
+        zh="总质量略高于限值×（1＋仪器误差）",
+    ),
+    "well_above": Text(
+        en="Gross mass well above limit × (1 + instrument error)",
+        zh="总质量明显高于限值×（1＋仪器误差）",
+    ),
+    "exactly": Text(
+        en="Gross mass exactly at limit × (1 + instrument error)",
+        zh="总质量恰为限值×（1＋仪器误差）",
+    ),
+    "within_error": Text(
+        en="Above the limit, but within the instrument error", zh="高于限值，但在仪器误差范围内"
+    ),
+    "two_drive_axles": Text(
+        en="Above the limit for one drive axle, but the tractor has two",
+        zh="高于单驱动轴限值，但该牵引车为双驱动轴",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A truck over a station: number of the station, Unix seconds, direction."""
+
+    plate: str
+    station: int
+    t: float
+    forward: bool
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What a truck is and weighs; ``story`` is "" for ordinary ones."""
+
+    limit: MassLimit
+    gross_kg: int
+    story: str = ""
+
+
+def passages(
+    trucks: Sequence[Truck],
+    stations: int,
+    count: int,
+    plates: Plates,
+    day: tuple[int, int],
+    rng: np.random.Generator,
+) -> list[Weighed]:
+    """Trucks over stations in the order of time.
+
+    Parameters
+    ----------
+    trucks : those with known positions come first.
+    stations : how many there are.
+    count : of records; the rest are trucks that send no positions.
+    """
+    known = [
+        Weighed(truck.plate, p.station, p.t, p.forward) for truck in trucks for p in truck.passages
+    ]
+    if len(known) > count:
+        known = [known[n] for n in sorted(rng.permutation(len(known))[:count])]
+    strange = [plates.next() for _ in range(max(1, (count - len(known)) // 3))]
+    # Trucks are rarer at night: a broad hump over the day.
+    share = rng.beta(2.2, 2.2, count - len(known))
+    others = [
+        Weighed(
+            str(strange[int(rng.integers(len(strange)))]),
+            int(rng.integers(stations)),
+            float(day[0] + part * (day[1] - day[0] - 2)),
+            bool(rng.random() < 0.5),
+        )
+        for part in share
+    ]
+    return sorted(known + others, key=lambda w: (w.t, w.plate))
+
+
+def write_records(
+    weighed: Sequence[Weighed],
+    stations: Sequence[Station],
+    plan: WeighingPlan,
+    crs: str,
+    day_name: str,
+    clock: npt.NDArray[np.str_],
+    day_start: int,
+    rng: np.random.Generator,
+) -> tuple[bytes, int, list[Planted]]:
+    """All records as CSV.
+
+    Parameters
+    ----------
+    weighed : in the order of time.
+    crs : of the stations' lines.
+    clock : local time of each second since ``day_start``.
+
+    Returns
+    -------
+    The file's bytes, the number of its rows without the heading, and what was planted.
+    """
+    loads = _loads(weighed, stations, plan, rng)
+    lines, planted = [], []
+    for number, (one, load) in enumerate(zip(weighed, loads, strict=True), start=1):
+        station = stations[one.station]
+        record = f"W{day_name}-{number:06d}"
+        lines.append(_line(record, one, load, station, str(clock[int(one.t) - day_start]), rng))
+        if load.story:
+            planted.append(_truth(one, load, station, crs))
+    for row in sorted(rng.permutation(len(lines))[: plan.broken].tolist(), reverse=True):
+        lines.insert(row, _broken(lines[row], int(rng.integers(6))))
+    return ("\n".join([HEADING, *lines]) + "\n").encode(), len(lines), planted
+
+
+def stories(plan: WeighingPlan, error_share: float, rng: np.random.Generator) -> Iterator[_Load]:
+    """The planted loads for an instrument error, violations and near misses."""
+    for limit in plan.limits:
+        reach = int(limit.limit_kg * (1 + error_share) + _ROUNDING)
+        for number in range(plan.planted_per_limit):
+            if number % 2 == 0:
+                yield _Load(limit, reach + int(rng.integers(1, 40)), "just_above")
+                yield _Load(limit, reach, "exactly")
+            else:
+                yield _Load(limit, int(reach * rng.uniform(1.06, 1.6)), "well_above")
+                inside = int(rng.integers(limit.limit_kg + 1, reach))
+                yield _Load(limit, inside, "within_error")
+        for other in plan.limits:
+            same = (other.vehicle_kind, other.axles) == (limit.vehicle_kind, limit.axles)
+            if same and other.single_drive_axle and not limit.single_drive_axle:
+                above = round(other.limit_kg * (1 + error_share)) + 200
+                yield _Load(limit, above, "two_drive_axles")
+
+
+def _loads(
+    weighed: Sequence[Weighed],
+    stations: Sequence[Station],
+    plan: WeighingPlan,
+    rng: np.random.Generator,
+) -> list[_Load]:
+    kinds: dict[str, MassLimit] = {}
+    loads = []
+    for one in weighed:
+        limit = kinds.setdefault(one.plate, plan.limits[int(rng.integers(len(plan.limits)))])
+        loads.append(_Load(limit, int(limit.limit_kg * rng.uniform(0.25, _FULL))))
+    firsts: dict[str, int] = {}
+    for row in rng.permutation(len(weighed)).tolist():
+        firsts.setdefault(weighed[row].plate, row)
+    error = stations[weighed[0].station].error_share
+    free = [
+        (plate, row)
+        for plate, row in firsts.items()
+        if stations[weighed[row].station].error_share == error
+    ]
+    for (plate, row), story in zip(free, stories(plan, error, rng), strict=False):
+        for at, one in enumerate(weighed):
+            if one.plate == plate:
+                loads[at] = _Load(story.limit, int(story.limit.limit_kg * rng.uniform(0.3, _FULL)))
+        loads[row] = story
+    return loads
+
+
+def _axle_masses(load: _Load, rng: np.random.Generator) -> list[int]:
+    """Masses of the axles, front first; they add up to the gross mass."""
+    axles = load.limit.axles
+    shares = np.concatenate(([0.8], np.ones(axles - 1))) * rng.uniform(0.92, 1.08, axles)
+    masses = np.floor(shares / shares.sum() * load.gross_kg).astype(int)
+    masses[-1] += load.gross_kg - masses.sum()
+    return [int(mass) for mass in masses]
+
+
+def _line(
+    record: str,
+    one: Weighed,
+    load: _Load,
+    station: Station,
+    time: str,
+    rng: np.random.Generator,
+) -> str:
+    lanes = max(1, station.lanes // 2)
+    lane = int(rng.integers(1, lanes + 1)) + (0 if one.forward or station.lanes < 2 else lanes)
+    values = (
+        *(record, station.id, lane, time, one.plate, load.limit.vehicle_kind, load.limit.axles),
+        ";".join(map(str, _axle_masses(load, rng))),
+        *(load.gross_kg, round(float(rng.uniform(25, 78)), 1), station.error_share),
+        "true" if load.limit.single_drive_axle else "false",
+        f"wim/{record}.jpg",
+    )
+    return ",".join(map(str, values))
+
+
+def _truth(one: Weighed, load: _Load, station: Station, crs: str) -> Planted:
+    middle = station.line.centroid
+    lon, lat = to_lonlat([middle.x], [middle.y], crs)
+    expect: Literal["event", "silent"] = "event" if load.story.endswith("above") else "silent"
+    axles = f"{load.limit.vehicle_kind}-{load.limit.axles}"
+    name = f"{RULE}-{load.story}-{axles}-{one.plate}"
+    t = float(int(one.t))
+    return Planted(
+        name, RULE, one.plate, t, t, float(lon[0]), float(lat[0]), expect, _WHY[load.story]
+    )
+
+
+def _broken(line: str, way: int) -> str:
+    """A record that no reader may take in."""
+    fields = line.split(",")
+    fields[0] += "X"
+    at, found = ((8, "NaN"), (8, "-5"), (6, "1"), (5, "tank"), (3, "yesterday"), (4, ""))[way]
+    fields[at] = found
+    return ",".join(fields)
