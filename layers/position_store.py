@@ -29,7 +29,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import shapely
 
-from layers import h3grid
+from layers import h3cover, h3grid
 from layers.errors import OnemapError
 from layers.position_columns import FIXES, IDENTITIES
 
@@ -199,7 +199,7 @@ def _day_of(name: str) -> date:
 
 def _cells(bbox: tuple[float, float, float, float]) -> set[str]:
     # A cell's children stick out of it a little, so the neighbours are looked at too.
-    cover = h3grid.cover(np.array([shapely.box(*bbox)], object), PARTITION_RESOLUTION)[0]
+    cover = h3cover.cover(np.array([shapely.box(*bbox)], object), PARTITION_RESOLUTION)[0]
     near = {near for cell in cover for near in h3.grid_disk(int(cell), 1)}
     return {h3grid.format_cell(cell) for cell in near}
 

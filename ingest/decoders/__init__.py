@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""What bytes mean: pure functions and state machines from lines and records to columns and rows."""

@@ -1,0 +1,200 @@
+"""AIS live: lines from the network in micro-batches, put in order, ready to be committed.
+
+The decoder is the one of files. Positions wait in a buffer until nothing older is to be expected, so that kernels get
+them in order of time; the buffer, the parts of unfinished messages and the offset are one state, to be committed
+with the events that were found: a process killed at any point goes on there, and loses and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.decoders.ais import AisDecoder, AisOptions
+from ingest.decoders.ais_batch import AisBatch
+from ingest.sources.line import Line
+from layers.feeds import Reject, Tally
+from layers.positions import FIXES, IDENTITIES
+
+MOST_ROWS, LONGEST_WAIT_S = 20_000, 1.0
+LATENESS_MS = 10_000
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True)
+class LiveBatch:
+    """One micro-batch.
+
+    Attributes
+    ----------
+    fixes, identities : released rows in order of (t, mover, pid).
+    watermark_ms : nothing older than this is expected any more; None before the first row.
+    late : released positions that are older than an earlier watermark all the same.
+    offset : bytes of the source behind the last line read; ``line`` the number of that line.
+    tally, rejects : what became of the lines.
+    state : to be kept with the offset and given to `LiveDecoder.restore`.
+    """
+
+    fixes: pa.Table
+    identities: pa.Table
+    watermark_ms: int | None
+    late: int
+    offset: int
+    line: int
+    tally: Tally
+    rejects: list[Reject]
+    state: bytes
+
+
+class LiveDecoder:
+    """Decoder and reorder buffer of one live feed.
+
+    Parameters
+    ----------
+    options : of the AIS decoder.
+    lateness_ms : how much later than the newest time a sentence may come and still be put in order.
+    """
+
+    def __init__(self, options: AisOptions | None = None, lateness_ms: int = LATENESS_MS) -> None:
+        self.decoder, self.lateness_ms = AisDecoder(options), lateness_ms
+        self.watermark_ms: int | None = None
+        self.offset = self.line = 0
+        self._fixes, self._identities = FIXES.empty_table(), IDENTITIES.empty_table()
+
+    def feed(self, lines: Iterable[Line], now_ms: int | None = None) -> LiveBatch:
+        """Decode lines and release what is old enough.
+
+        Parameters
+        ----------
+        lines : may be none, to release after a silence.
+        now_ms : the clock of a live feed; None for a replay.
+        """
+        taken = list(lines)
+        if taken:
+            self.offset, self.line = taken[-1].offset, taken[-1].number
+        batch = self.decoder.decode(taken)
+        newest = batch.newest_ms
+        if now_ms is not None:
+            # A receiver whose clock runs ahead must not make everyone else late.
+            newest = now_ms if newest is None or newest > now_ms else newest
+            newest = max(newest, now_ms - self.lateness_ms) if not taken else newest
+        until = None if newest is None else newest - self.lateness_ms
+        return self._release(batch, until)
+
+    def finish(self) -> LiveBatch:
+        """Release everything at the end of a source."""
+        return self._release(self.decoder.finish(), self.decoder.newest_ms)
+
+    def _release(self, batch: AisBatch, until: int | None) -> LiveBatch:
+        before = self.watermark_ms
+        if until is not None and (before is None or until > before):
+            self.watermark_ms = until
+        fixes, self._fixes = self._split(self._fixes, batch.fixes)
+        identities, self._identities = self._split(self._identities, batch.identities)
+        late = 0 if before is None else int((fixes["t"].to_numpy() < before).sum())
+        return LiveBatch(
+            fixes, identities, self.watermark_ms, late, self.offset, self.line,
+            batch.tally, batch.rejects, self.state(),
+        )  # fmt: skip
+
+    def _split(self, held: pa.Table, fresh: pa.Table) -> tuple[pa.Table, pa.Table]:
+        table = pa.concat_tables([held, fresh])
+        if self.watermark_ms is None:
+            return table.slice(0, 0), table
+        ripe = pc.less_equal(table["t"], self.watermark_ms)
+        order = [("t", "ascending"), ("mover", "ascending"), ("pid", "ascending")]
+        return table.filter(ripe).sort_by(order), table.filter(pc.invert(ripe))
+
+    def state(self) -> bytes:
+        """Everything needed to go on behind the last line, as JSON text."""
+        return orjson.dumps(
+            {
+                "decoder": self.decoder.state(),
+                "watermark_ms": self.watermark_ms,
+                "offset": self.offset,
+                "line": self.line,
+                "fixes": _pack(self._fixes),
+                "identities": _pack(self._identities),
+            }
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Go on from a `state`."""
+        values: dict[str, Any] = orjson.loads(state)
+        self.decoder.restore(values["decoder"])
+        self.watermark_ms = values["watermark_ms"]
+        self.offset, self.line = values["offset"], values["line"]
+        self._fixes, self._identities = _unpack(values["fixes"]), _unpack(values["identities"])
+
+
+async def live_batches(
+    lines: AsyncIterator[Line],
+    live: LiveDecoder,
+    *,
+    now_ms: Clock | None = None,
+    rows: int = MOST_ROWS,
+    wait_s: float = LONGEST_WAIT_S,
+) -> AsyncIterator[LiveBatch]:
+    """Decode a live source in micro-batches of at most so many lines and seconds.
+
+    Parameters
+    ----------
+    lines : of a TCP or UDP source, or of a file replayed.
+    live : decoder, restored from its state where the feed goes on.
+    now_ms : clock of a live feed, ms since 1970 UTC; None for a replay.
+    rows, wait_s : a batch ends with whichever comes first.
+    """
+    queue: asyncio.Queue[Line | None] = asyncio.Queue(2 * rows)
+    pump = asyncio.create_task(_pump(lines, queue))
+    try:
+        more = True
+        while more:
+            taken, more = await _gather(queue, rows, wait_s)
+            yield live.feed(taken, now_ms() if now_ms else None)
+        await pump
+        yield live.finish()
+    finally:
+        pump.cancel()
+
+
+async def _pump(lines: AsyncIterator[Line], queue: asyncio.Queue[Line | None]) -> None:
+    try:
+        async for line in lines:
+            await queue.put(line)
+    finally:
+        await queue.put(None)
+
+
+async def _gather(
+    queue: asyncio.Queue[Line | None], rows: int, wait_s: float
+) -> tuple[list[Line], bool]:
+    """Lines of one batch, and whether there may be more."""
+    taken: list[Line] = []
+    try:
+        async with asyncio.timeout(wait_s):
+            while len(taken) < rows:
+                line = await queue.get()
+                if line is None:
+                    return taken, False
+                taken.append(line)
+    except TimeoutError:
+        pass
+    return taken, True
+
+
+def _pack(table: pa.Table) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return base64.b64encode(sink.getvalue()).decode()
+
+
+def _unpack(text: str) -> pa.Table:
+    return pa.ipc.open_stream(base64.b64decode(text)).read_all()

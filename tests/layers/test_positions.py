@@ -1,0 +1,105 @@
+"""Positions are kept by feed, day and cell; a batch is there whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from layers import h3grid
+from layers.errors import OnemapError
+from layers.positions import FIXES, IDENTITIES, PositionStore, fix_ids
+
+DAY_MS = 86_400_000
+START = 18_443 * DAY_MS
+
+
+def fixes(n: int, seed: int = 0, movers: int = 7) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    mover = pa.array([f"{412000000 + i % movers:09d}" for i in range(n)], pa.string())
+    t = START + rng.integers(0, 3 * DAY_MS, n)
+    lon, lat = rng.uniform(121, 123, n), rng.uniform(30, 32, n)
+    sog = rng.uniform(0, 9, n).astype(np.float32)
+    pid = fix_ids(mover, t, lon, lat, sog, sog)
+    cells = h3grid.cells_of_points(lon, lat, 8)
+    nothing, flags = np.full(n, 255, np.uint8), np.zeros(n, np.uint16)
+    columns = [mover, t, lon, lat, sog, sog, sog, nothing, nothing, pa.nulls(n, pa.string())]
+    return pa.table([*columns, flags, cells, pid], schema=FIXES)
+
+
+def test_scan_gives_rows_sorted_and_each_once(tmp_path: Path) -> None:
+    store, table = PositionStore(tmp_path), fixes(500)
+    assert store.write("ais", table, "one") == 500
+    assert store.write("ais", table.slice(100, 200), "two") == 200
+    found = store.scan("ais")
+    keys = list(zip(*(found[name].to_pylist() for name in ("mover", "t", "pid")), strict=True))
+    assert keys == sorted(set(keys)) and len(keys) == 500
+    assert store.batches("ais") == ["one", "two"] and len(store.days("ais")) == 3
+
+
+def test_writing_a_batch_again_replaces_it(tmp_path: Path) -> None:
+    store = PositionStore(tmp_path)
+    store.write("ais", fixes(300, seed=1), "b")
+    assert store.write("ais", fixes(300, seed=1), "b") == 0
+    store.write("ais", fixes(50, seed=2), "b")
+    assert store.scan("ais").num_rows == 50
+    kept = {p.name.split(".")[1] for p in tmp_path.rglob("*.parquet")}
+    assert len(kept) == 1
+
+
+def test_files_without_their_marker_are_not_read(tmp_path: Path) -> None:
+    store = PositionStore(tmp_path)
+    store.write("ais", fixes(40), "whole")
+    store.write("ais", fixes(40, seed=9), "torn")
+    (tmp_path / "feed=ais" / "_batches" / "torn.json").unlink()
+    assert PositionStore(tmp_path).scan("ais").num_rows == 40
+
+
+def test_filters_by_time_mover_and_box(tmp_path: Path) -> None:
+    store, table = PositionStore(tmp_path), fixes(2000)
+    store.write("ais", table, "b")
+    frame = table.to_pandas()
+    box = (121.4, 30.5, 121.9, 31.2)
+    expected = frame[
+        (frame["t"] >= START + DAY_MS) & (frame["t"] < START + 2 * DAY_MS)
+        & frame["lon"].between(box[0], box[2]) & frame["lat"].between(box[1], box[3])
+        & frame["mover"].isin(["412000001", "412000002"])
+    ]  # fmt: skip
+    found = store.scan(
+        "ais", start_ms=START + DAY_MS, end_ms=START + 2 * DAY_MS,
+        movers=["412000001", "412000002"], bbox=box,
+    )  # fmt: skip
+    assert len(expected) > 0
+    assert sorted(found["pid"].to_pylist()) == sorted(expected["pid"])
+
+
+def test_an_empty_feed_has_its_columns(tmp_path: Path) -> None:
+    store = PositionStore(tmp_path)
+    assert store.scan("ais").schema.equals(FIXES)
+    assert store.scan("ais_identity").schema.equals(IDENTITIES)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 200])
+def test_names_that_are_no_file_names_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OnemapError):
+        PositionStore(tmp_path).write("ais", fixes(1), name)
+    with pytest.raises(OnemapError):
+        PositionStore(tmp_path).scan("../ais")
+
+
+@given(st.integers(0, 2**31), st.integers(1, 40))
+@settings(max_examples=25, deadline=None)
+def test_ids_depend_on_content_only(seed: int, n: int) -> None:
+    table = fixes(n, seed)
+    order = np.random.default_rng(seed).permutation(n)
+    shuffled = table.take(pa.array(order))
+    again = fix_ids(
+        shuffled["mover"].combine_chunks(),
+        *(shuffled[c].to_numpy() for c in ("t", "lon", "lat", "sog_mps", "cog_deg")),
+    )
+    assert again.to_pylist() == shuffled["pid"].to_pylist()
+    assert all(len(pid) == 16 and int(pid, 16) >= 0 for pid in again.to_pylist())
