@@ -110,8 +110,8 @@ def _geopackage(frames: Iterator[gpd.GeoDataFrame], spec: LayerSpec, file: Path)
 
 def _geoparquet(frames: Iterator[gpd.GeoDataFrame], spec: LayerSpec, file: Path) -> int:
     rows, writer = 0, None
-    column = {"encoding": "WKB", "geometry_types": [], "crs": None}
-    del column["crs"]  # absent means OGC:CRS84 in GeoParquet
+    # An absent CRS means OGC:CRS84 in GeoParquet.
+    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": []}
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     try:
         for frame in frames:

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
-from h3ronpy import ContainmentMode
-from h3ronpy.vector import coordinates_to_cells, wkb_to_cells
+from h3ronpy.vector import coordinates_to_cells
 
 from layers.errors import QueryError
 
@@ -23,13 +22,6 @@ Cells = npt.NDArray[np.int64]
 _RESOLUTION_SHIFT = 52
 _BITS_A_DIGIT = 3
 _FINEST = 15
-_HAIR_DEG = 1e-9
-_THIN_TYPES = (
-    shapely.GeometryType.LINESTRING,
-    shapely.GeometryType.LINEARRING,
-    shapely.GeometryType.MULTILINESTRING,
-    shapely.GeometryType.GEOMETRYCOLLECTION,
-)
 _TEXT_LENGTH = 16
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 
@@ -50,39 +42,6 @@ def cells_of_points(lon: npt.ArrayLike, lat: npt.ArrayLike, resolution: int) -> 
     if not len(x):
         return np.empty(0, np.int64)
     return np.asarray(pa.array(coordinates_to_cells(y, x, resolution)).to_numpy(), np.int64)
-
-
-def cover(geometries: npt.NDArray[np.object_], resolution: int) -> list[Cells]:
-    """Cells that each geometry touches: no point of the geometry lies outside of its cover.
-
-    Parameters
-    ----------
-    geometries : shapely geometries in EPSG:4326, shape (n,); None and empty give an empty cover.
-    resolution : 0–15.
-
-    Returns
-    -------
-    n sorted arrays of cells.
-    """
-    if not len(geometries):
-        return []
-    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    filled = geometries.copy()
-    filled[missing] = shapely.Point(0, 0)
-    # The library follows a line from cell to cell between its vertices, past cells that it only
-    # clips; as an area of a tenth of a millimetre it is covered wholly.
-    thin = np.isin(shapely.get_type_id(filled), _THIN_TYPES)
-    filled[thin] = shapely.buffer(filled[thin], _HAIR_DEG, quad_segs=1)
-    lists = pa.array(
-        wkb_to_cells(shapely.to_wkb(filled), resolution, containment_mode=ContainmentMode.Covers)
-    )
-    offsets = np.asarray(lists.offsets)
-    flat = np.asarray(lists.values, np.int64)
-    empty = np.empty(0, np.int64)
-    return [
-        empty if missing[i] else np.unique(flat[offsets[i] : offsets[i + 1]])
-        for i in range(len(geometries))
-    ]
 
 
 def descendants(cell: int, resolution: int) -> tuple[int, int]:

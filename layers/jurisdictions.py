@@ -53,7 +53,10 @@ class Units:
         found = np.full(len(points), len(self.codes), np.int64)
         at, unit = self.tree.query(points, predicate="intersects")
         np.minimum.at(found, at, unit)
-        return np.append(self.codes, None)[found]
+        with_none = np.empty(len(self.codes) + 1, object)
+        with_none[:-1] = self.codes
+        codes: Codes = with_none[found]
+        return codes
 
 
 class Locator:
@@ -114,7 +117,7 @@ class Locator:
         return Units.of(codes.to_numpy(object), np.asarray(rows.geometry.array, object))
 
     def _outline(self) -> Units | None:
-        """The city's outline under its one district's code, if both are declared."""
+        """Take the city's outline under its one district's code, if both are declared."""
         districts = [u.code for u in self._city.jurisdictions.values() if u.level == "district"]
         relative = self._city.declaration.outline
         if len(districts) != 1 or relative is None:
@@ -127,7 +130,7 @@ class Locator:
 
 
 def representative_points(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """A point that surely lies on each geometry; a point stands for itself, None stays None."""
+    """Find a point that surely lies on each geometry; a point stands for itself, None for None."""
     points = np.asarray(geometries, object).copy()
     others = np.flatnonzero(shapely.get_type_id(points) > 0)
     points[others] = shapely.point_on_surface(points[others])

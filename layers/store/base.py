@@ -17,7 +17,7 @@ from layers.spec import LayerSpec
 
 @dataclass(frozen=True)
 class WriteCount:
-    """What a write did: rows new, changed (the old ones moved to history), and equal to what stood there."""
+    """What a write did: rows new, changed (old ones went to history), and equal as they were."""
 
     inserted: int = 0
     updated: int = 0
@@ -55,14 +55,17 @@ class Transaction(ABC):
     """One unit of writing: all of it is kept, or nothing."""
 
     @abstractmethod
-    def upsert(self, spec: LayerSpec, rows: gpd.GeoDataFrame, *, at: datetime, source: str) -> WriteCount:
+    def upsert(
+        self, spec: LayerSpec, rows: gpd.GeoDataFrame, *, at: datetime, source: str
+    ) -> WriteCount:
         """Write rows by id; a changed row's old state goes to history, an equal row is left alone.
 
         Parameters
         ----------
         spec : the layer.
-        rows : one column for each property (missing columns are null); geometry in EPSG:4326, absent or null for a
-            register. The optional column ``jurisdiction`` is kept as given; else it is found by place.
+        rows : one column for each property (missing columns are null); geometry in EPSG:4326,
+            absent or null for a register. The optional column ``jurisdiction`` is kept as given;
+            else it is found by place.
         at : when this became true (aware); ``valid_from`` of new rows.
         source : id of the lineage record.
 
@@ -128,7 +131,8 @@ class Store(ABC):
     def frames(self, query: Query, size: int = 50_000) -> Iterator[gpd.GeoDataFrame]:
         """All rows, in frames of at most ``size`` rows read in turn, so that memory stays flat.
 
-        Columns are the properties, then ``fid``, ``h3``, ``jurisdiction``, ``valid_from``, ``source`` and ``geometry``.
+        Columns are the properties, then ``fid``, ``h3``, ``jurisdiction``, ``valid_from``,
+        ``source`` and ``geometry``.
         """
 
     @abstractmethod
@@ -145,7 +149,15 @@ class Store(ABC):
 
     @abstractmethod
     def revision(self, layer: str) -> int:
-        """A number that grows with every committed change of the layer."""
+        """Give a number that grows with every committed change of the layer."""
+
+    @abstractmethod
+    def relocate(self, spec: LayerSpec) -> int:
+        """Find every row's jurisdiction anew, as after a change of outlines; count the changed.
+
+        A row's truth doesn't change by it, so nothing goes to history. Rows without place keep
+        theirs.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -11,7 +11,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers import h3grid
+from layers import h3cover, h3grid
 from layers.errors import QueryError
 
 lons = st.floats(-180, 180)
@@ -139,7 +139,7 @@ class TestCover:
     def test_holds_every_point_of_the_shape(
         self, shape: shapely.Geometry, resolution: int, seed: int
     ) -> None:
-        (found,) = h3grid.cover(np.array([shape]), resolution)
+        (found,) = h3cover.cover(np.array([shape]), resolution)
         inside = _points_in(shape, seed)
         of_points = h3grid.cells_of_points(inside[:, 0], inside[:, 1], resolution)
         # A point on the edge of two cells may be drawn into either by rounding.
@@ -151,32 +151,32 @@ class TestCover:
     def test_is_sorted_without_repeats_and_touches_the_shape(
         self, shape: shapely.Geometry, resolution: int
     ) -> None:
-        (found,) = h3grid.cover(np.array([shape]), resolution)
+        (found,) = h3cover.cover(np.array([shape]), resolution)
         assert found.tolist() == sorted(set(found.tolist()))
         assert all(h3grid.cell_polygon(int(c)).distance(shape) < 1e-6 for c in found)
 
     def test_of_a_point_is_its_cell(self) -> None:
-        (found,) = h3grid.cover(np.array([shapely.Point(121.5, 31.2)]), 12)
+        (found,) = h3cover.cover(np.array([shapely.Point(121.5, 31.2)]), 12)
         assert found.tolist() == [h3.latlng_to_cell(31.2, 121.5, 12)]
 
     def test_of_a_line_holds_the_cells_that_it_only_clips(self) -> None:
         """A path from cell to cell between the line's ends would leave some of them out."""
         line = shapely.LineString([(121.5, 31.169), (121.5, 31.231)])
-        (found,) = h3grid.cover(np.array([line]), 8)
+        (found,) = h3cover.cover(np.array([line]), 8)
         near = h3.grid_disk(h3.latlng_to_cell(31.2, 121.5, 8), 8)
         touched = [cell for cell in near if h3grid.cell_polygon(cell).intersects(line)]
         assert found.tolist() == sorted(touched)
 
     def test_of_nothing_is_empty(self) -> None:
         given_shapes = np.array([None, shapely.Polygon(), shapely.Point(121.5, 31.2)])
-        sizes = [len(found) for found in h3grid.cover(given_shapes, 9)]
+        sizes = [len(found) for found in h3cover.cover(given_shapes, 9)]
         assert sizes == [0, 0, 1]
         assert given_shapes[0] is None, "what was given stays as it was"
-        assert h3grid.cover(np.array([], object), 9) == []
+        assert h3cover.cover(np.array([], object), 9) == []
 
     def test_of_an_area_smaller_than_a_cell_is_that_cell(self) -> None:
         centre = shapely.Point(*reversed(h3.cell_to_latlng(h3.latlng_to_cell(31.2, 121.5, 7))))
-        (found,) = h3grid.cover(np.array([centre.buffer(1e-5)]), 7)
+        (found,) = h3cover.cover(np.array([centre.buffer(1e-5)]), 7)
         assert found.tolist() == [h3.latlng_to_cell(31.2, 121.5, 7)]
 
 

@@ -1,0 +1,161 @@
+"""What both stores keep: tables by declaration, versions, states, revisions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from sqlalchemy import Connection, Engine, MetaData, inspect, select
+from sqlalchemy.exc import DataError, DBAPIError
+
+from layers.city import City
+from layers.errors import QueryError, StoreError, UnknownLayer
+from layers.spec import LayerSpec
+from layers.store.base import Store
+from layers.store.grammar import Grammar
+from layers.store.tables import SHARED, LayerTables, layer_tables, revision, state
+
+VERSION = b"1"
+_VERSION_NAME = "onemap.store_version"
+
+
+class SqlDatabase(Store):
+    """The tables of a store in a SQL database.
+
+    Parameters
+    ----------
+    url : as given to `layers.store.open_store`.
+    engine : connected on demand.
+    grammar : how the back end says things.
+    city : declares layers and jurisdictions.
+    """
+
+    def __init__(self, url: str, engine: Engine, grammar: Grammar, city: City) -> None:
+        self.url, self.city = url, city
+        self.engine, self.grammar = engine, grammar
+        self._declared: dict[str, LayerTables] = {}
+        self._present: set[str] = set()
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Begin writing, alone; leaving the block commits."""
+
+    @abstractmethod
+    def _created(self, connection: Connection, tables: LayerTables) -> None:
+        """Do what else a new layer needs."""
+
+    def tables(self, layer: str) -> LayerTables:
+        """Tables of a layer that exists in the store.
+
+        Raises
+        ------
+        UnknownLayer
+            where no such layer is declared.
+        StoreError
+            where it is declared, but was never created here.
+        """
+        tables = self._declared.get(layer)
+        if tables is None:
+            tables = layer_tables(self.city.layer(layer), self.grammar.backend)
+            self._declared[layer] = tables
+        if layer not in self._present:
+            self._present |= set(self.layers())
+            if layer not in self._present:
+                raise StoreError(f"layer '{layer}' has no table in {self.shown_url} yet; create it")
+        return tables
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without password, for messages."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    def _start(self) -> None:
+        """Make the shared tables of a new store and check the version of an old one."""
+        with self.writing() as connection:
+            self.make_shared(connection)
+            found = connection.scalar(select(state.c.content).where(state.c.name == _VERSION_NAME))
+            if found is None:
+                connection.execute(state.insert().values(name=_VERSION_NAME, content=VERSION))
+            elif int(bytes(found)) > int(VERSION):
+                raise StoreError(
+                    f"{self.shown_url} was made by a newer version (store version "
+                    f"{bytes(found).decode()}, this is {VERSION.decode()}): upgrade onemap"
+                )
+
+    def make_shared(self, connection: Connection) -> None:
+        """Make the tables that all layers share, where they don't exist."""
+        self._make(connection, SHARED)
+
+    @staticmethod
+    def _make(connection: Connection, metadata: MetaData) -> None:
+        """Make what the store lacks; what other schemas of the search path hold is not its own."""
+        own = set(inspect(connection).get_table_names())
+        lacking = [table for name, table in metadata.tables.items() if name not in own]
+        metadata.create_all(connection, tables=lacking, checkfirst=False)
+
+    def create(self, spec: LayerSpec) -> None:
+        """See `Store.create`."""
+        tables = layer_tables(spec, self.grammar.backend)
+        with self.writing() as connection:
+            if spec.id in inspect(connection).get_table_names():
+                self._check_columns(connection, tables)
+            else:
+                self._make(connection, tables.current.metadata)
+                connection.execute(revision.insert().values(layer=spec.id, revision=0))
+                self._created(connection, tables)
+        self._declared[spec.id] = tables
+        self._present.add(spec.id)
+
+    def _check_columns(self, connection: Connection, tables: LayerTables) -> None:
+        wanted = {c.name for c in tables.current.columns}
+        found = {c["name"] for c in inspect(connection).get_columns(tables.spec.id)}
+        if found == wanted:
+            return
+        missing = ", ".join(sorted(wanted - found)) or "nothing"
+        extra = ", ".join(sorted(found - wanted)) or "nothing"
+        raise StoreError(
+            f"table '{tables.spec.id}' in {self.shown_url} has other columns than its declaration:"
+            f" missing {missing}; not declared {extra}"
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one committed state; database errors become StoreError."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except DataError as failure:
+            # Arithmetic of the question that has no result, such as an overflow.
+            raise QueryError(f"the question can't be computed: {failure.orig}") from failure
+        except DBAPIError as failure:
+            raise StoreError(f"{self.shown_url}: {failure.orig}") from failure
+
+    def layers(self) -> list[str]:
+        """See `Store.layers`."""
+        with self.reading() as connection:
+            return list(connection.scalars(select(revision.c.layer).order_by(revision.c.layer)))
+
+    def state(self, name: str) -> bytes | None:
+        """See `Store.state`."""
+        with self.reading() as connection:
+            found = connection.scalar(select(state.c.content).where(state.c.name == name))
+        return None if found is None else bytes(found)
+
+    def revision(self, layer: str) -> int:
+        """See `Store.revision`; 0 where the layer has no table yet."""
+        with self.reading() as connection:
+            found = connection.scalar(select(revision.c.revision).where(revision.c.layer == layer))
+        return int(found or 0)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self.engine.dispose()
+
+    def has_layer(self, layer: str) -> bool:
+        """Whether a layer is declared and has a table."""
+        try:
+            self.tables(layer)
+        except (StoreError, UnknownLayer):
+            return False
+        return True

@@ -1,0 +1,169 @@
+"""Spatial SQL functions that shapely does, registered on every SQLite connection.
+
+Geometry arguments are GeoPackage blobs, or a token that `keep` gave for a geometry of a query: then
+the geometry is parsed and prepared once instead of for each row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import sqlite3
+import threading
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import shapely
+
+from layers.store import gpb
+
+Argument = bytes | str | None
+
+SQL_NAMES = {
+    "intersects": "ST_Intersects",
+    "within": "ST_Within",
+    "contains": "ST_Contains",
+    "disjoint": "ST_Disjoint",
+    "crosses": "ST_Crosses",
+    "touches": "ST_Touches",
+    "overlaps": "ST_Overlaps",
+    "equals": "ST_Equals",
+}
+_DIACRITICS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_KEPT_MOST = 512
+_kept: OrderedDict[str, bytes] = OrderedDict()
+_lock = threading.Lock()
+
+
+class _Prepared(threading.local):
+    """Prepared geometries of one thread: GEOS builds their index lazily, unfit for sharing."""
+
+    def __init__(self) -> None:
+        self.geometries: OrderedDict[str, shapely.Geometry] = OrderedDict()
+
+
+_prepared = _Prepared()
+
+
+def keep(geometry: shapely.Geometry) -> str:
+    """Keep a query's geometry for the functions below; return the token that stands for it."""
+    body = shapely.to_wkb(geometry)
+    token = hashlib.sha1(body, usedforsecurity=False).hexdigest()
+    with _lock:
+        _kept[token] = body
+        _kept.move_to_end(token)
+        while len(_kept) > _KEPT_MOST:
+            _kept.popitem(last=False)
+    return token
+
+
+def _geometry(argument: bytes | str) -> shapely.Geometry:
+    if isinstance(argument, bytes):
+        return gpb.decode_one(argument)
+    found = _prepared.geometries.get(argument)
+    if found is None:
+        with _lock:
+            body = _kept[argument]
+        found = shapely.from_wkb(body)
+        shapely.prepare(found)
+        _prepared.geometries[argument] = found
+        while len(_prepared.geometries) > _KEPT_MOST:
+            _prepared.geometries.popitem(last=False)
+    return found
+
+
+# Prepared geometries answer only as the first argument; the other side takes the inverse predicate.
+_INVERSE: dict[str, Callable[..., Any]] = {
+    "within": shapely.contains,
+    "contains": shapely.within,
+}
+
+
+def _relation(predicate: str) -> Callable[[Argument, Argument], bool | None]:
+    ahead: Callable[..., Any] = getattr(shapely, predicate)
+    behind = _INVERSE.get(predicate, ahead)
+
+    def relate(a: Argument, b: Argument) -> bool | None:
+        if a is None or b is None:
+            return None
+        if isinstance(b, str):
+            return bool(behind(_geometry(b), _geometry(a)))
+        return bool(ahead(_geometry(a), _geometry(b)))
+
+    return relate
+
+
+def _meets_box(
+    blob: bytes | None, minx: float, miny: float, maxx: float, maxy: float
+) -> bool | None:
+    if blob is None:
+        return None
+    box = gpb.bounds_of(blob)
+    if box is None or box[0] > maxx or box[2] < minx or box[1] > maxy or box[3] < miny:
+        return False
+    if box[0] >= minx and box[2] <= maxx and box[1] >= miny and box[3] <= maxy:
+        return True
+    return bool(shapely.intersects(shapely.box(minx, miny, maxx, maxy), gpb.decode_one(blob)))
+
+
+def _bound(position: int) -> Callable[[bytes | None], float | None]:
+    def bound(blob: bytes | None) -> float | None:
+        box = None if blob is None else gpb.bounds_of(blob)
+        return None if box is None else box[position]
+
+    return bound
+
+
+def _is_empty(blob: bytes | None) -> int | None:
+    return None if blob is None else int(gpb.bounds_of(blob) is None)
+
+
+def casei(text: str | None) -> str | None:
+    """Text with Unicode case folding."""
+    return text.casefold() if isinstance(text, str) else text
+
+
+def accenti(text: str | None) -> str | None:
+    """Text without diacritics: decomposed (NFD), combining marks left out, composed again.
+
+    Only the blocks of combining diacritical marks are left out; the voicing marks of kana, which
+    Unicode combines too, make other letters and stay.
+    """
+    if not isinstance(text, str) or text.isascii():
+        return text
+    plain = _DIACRITICS.sub("", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", plain)
+
+
+def _power(base: float | None, exponent: float | None) -> float | None:
+    if base is None or exponent is None:
+        return None
+    try:
+        return math.pow(base, exponent)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _modulo(a: float | None, b: float | None) -> float | None:
+    return None if a is None or not b else math.fmod(a, b)
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Give a connection the spatial functions and those of the GeoPackage R*Tree triggers."""
+
+    def add(name: str, arguments: int, function: Callable[..., Any]) -> None:
+        connection.create_function(name, arguments, function, deterministic=True)
+
+    for predicate, name in SQL_NAMES.items():
+        add(name, 2, _relation(predicate))
+    for position, name in enumerate(("ST_MinX", "ST_MinY", "ST_MaxX", "ST_MaxY")):
+        add(name, 1, _bound(position))
+    add("ST_IsEmpty", 1, _is_empty)
+    add("onemap_meets_box", 5, _meets_box)
+    add("onemap_casei", 1, casei)
+    add("onemap_accenti", 1, accenti)
+    add("onemap_power", 2, _power)
+    add("onemap_modulo", 2, _modulo)

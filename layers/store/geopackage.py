@@ -1,0 +1,210 @@
+"""The embedded store: one GeoPackage file that QGIS and GDAL open directly.
+
+Only the standard library's sqlite3 is used, in WAL mode: one writer at a time, any number of
+readers, each of which sees the last commit. SpatiaLite is not loaded: `layers.store.functions` has
+what is needed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    FromClause,
+    create_engine,
+    event,
+    select,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from layers.city import City
+from layers.errors import StoreError
+from layers.query import EVERYTHING, Box, Query
+from layers.spec import LayerSpec
+from layers.store import functions, gpb, gpkg_schema
+from layers.store.geopackage_write import GeoPackageTransaction
+from layers.store.grammar import GeoPackageGrammar
+from layers.store.sql import SqlStore
+from layers.store.tables import LayerTables
+
+BUSY_S = 60
+_READERS = 16
+_BLOBS_AT_ONCE = 100_000
+
+
+class GeoPackageStore(SqlStore):
+    """Layers of a city in one GeoPackage.
+
+    Parameters
+    ----------
+    path : file; made, with its folder, where it doesn't exist.
+    city : declares layers and jurisdictions.
+
+    Raises
+    ------
+    StoreError
+        for a file that is something else, or was made by a newer version.
+    """
+
+    def __init__(self, path: Path, city: City) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            URL.create("sqlite+pysqlite", database=str(path)),
+            poolclass=QueuePool,
+            pool_size=_READERS,
+            max_overflow=-1,
+            connect_args={"timeout": BUSY_S, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _set_up)
+        event.listen(engine, "begin", _begin)
+        super().__init__(str(path), engine, GeoPackageGrammar(), city)
+        self._writer: int | None = None
+        self._alone = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            with self.engine.connect() as connection:
+                own = connection.exec_driver_sql("PRAGMA application_id").scalar()
+                tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
+                if tables and own != gpkg_schema.APPLICATION_ID:
+                    raise StoreError(f"{self.path} is a database, but not a GeoPackage")
+                if (
+                    tables
+                    and not connection.exec_driver_sql(
+                        "SELECT 1 FROM sqlite_master WHERE name = 'onemap_revision'"
+                    ).scalar()
+                ):
+                    raise StoreError(
+                        f"{self.path} is a GeoPackage that onemap didn't make; take it in with"
+                        " `onemap ingest layer`, or name another file"
+                    )
+            if not tables:
+                self._make_file()
+        except DBAPIError as failure:
+            self.engine.dispose()
+            raise StoreError(f"{self.path}: {failure.orig}") from failure
+        self._start()
+
+    def _make_file(self) -> None:
+        """All of an empty store in one transaction, so that no half-made file is ever seen."""
+        with self.writing() as connection:
+            connection.exec_driver_sql(f"PRAGMA application_id = {gpkg_schema.APPLICATION_ID}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {gpkg_schema.USER_VERSION}")
+            self.make_shared(connection)
+            gpkg_schema.create_core(connection)
+        # Other programs know a GeoPackage by the header of the file itself, not of its log.
+        with self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """See `SqlStore.writing`."""
+        me = threading.get_ident()
+        if self._writer == me:
+            raise StoreError("a transaction is already open in this thread; use that one")
+        with self._alone:
+            self._writer = me
+            try:
+                with self.engine.connect() as plain:
+                    connection = plain.execution_options(onemap_write=True)
+                    with connection.begin():
+                        yield connection
+            except DBAPIError as failure:
+                raise StoreError(f"{self.path}: {failure.orig}") from failure
+            finally:
+                self._writer = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[GeoPackageTransaction]:
+        """See `Store.transaction`."""
+        with self.writing() as connection:
+            transaction = GeoPackageTransaction(self, connection)
+            yield transaction
+            transaction.finish()
+
+    def _created(self, connection: Connection, tables: LayerTables) -> None:
+        gpkg_schema.register_layer(connection, tables.spec)
+
+    def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
+        """See `SqlStore.page_geometry`."""
+        return relation.c.geometry
+
+    def page_geometries(self, values: Sequence[Any]) -> list[str | None]:
+        """See `SqlStore.page_geometries`."""
+        return gpb.geojson(values)
+
+    def frame_geometry(self, relation: FromClause) -> ColumnElement[Any]:
+        """See `SqlStore.frame_geometry`."""
+        return relation.c.geometry
+
+    def frame_geometries(self, values: Sequence[Any]) -> Any:
+        """See `SqlStore.frame_geometries`."""
+        return gpb.decode(values)
+
+    def _extent(self, connection: Connection, query: Query, spec: LayerSpec) -> Box | None:
+        if _asks_for_all(query):
+            box = connection.execute(
+                text("SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = :t"),
+                {"t": spec.id},
+            ).one()
+            return None if box[0] is None else (box[0], box[1], box[2], box[3])
+        relation, found = self._relation(self.tables(spec.id), query)
+        statement = select(relation.c.geometry).where(*found, relation.c.geometry.is_not(None))
+        boxes = [
+            shapely.total_bounds(gpb.decode([row[0] for row in rows]))
+            for rows in connection.execute(statement).partitions(_BLOBS_AT_ONCE)
+        ]
+        if not boxes:
+            return None
+        stacked = np.array(boxes)
+        low, high = np.nanmin(stacked[:, :2], axis=0), np.nanmax(stacked[:, 2:], axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _asks_for_all(query: Query) -> bool:
+    return query == Query(
+        query.layer,
+        sort=query.sort,
+        after=query.after,
+        offset=query.offset,
+        limit=query.limit,
+        properties=query.properties,
+        skip_geometry=query.skip_geometry,
+    ) and (query.scope == EVERYTHING)
+
+
+def _set_up(connection: sqlite3.Connection, _: Any) -> None:
+    # SQLAlchemy's own begin event opens transactions, so that a reader's snapshot is one statement
+    # or more, and a writer takes its lock at once instead of failing half-way.
+    connection.isolation_level = None
+    functions.register(connection)
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "case_sensitive_like = ON",
+        "temp_store = MEMORY",
+        "cache_size = -65536",
+        "recursive_triggers = OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("onemap_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

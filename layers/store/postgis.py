@@ -1,0 +1,144 @@
+"""The district's store: PostGIS, through psycopg and GeoAlchemy2."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    create_engine,
+    func,
+    literal_column,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
+
+from layers.city import City
+from layers.errors import StoreError
+from layers.query import Box, Query
+from layers.spec import LayerSpec
+from layers.store.gpb import DECIMALS
+from layers.store.grammar import PostgisGrammar
+from layers.store.postgis_functions import FUNCTIONS
+from layers.store.postgis_write import PostgisTransaction
+from layers.store.sql import SqlStore
+from layers.store.tables import LayerTables
+
+# Held by the one writer until its commit: "onemap" in ASCII.
+_WRITE_LOCK = 0x6F6E656D6170
+_SESSION = "-c timezone=UTC -c jit=off"
+_CONNECTIONS = 16
+
+
+class PostgisStore(SqlStore):
+    """Layers of a city in a PostGIS database.
+
+    Parameters
+    ----------
+    url : ``postgresql://user@host/database``; the database exists and is encoded in UTF-8. With
+        ``?options=-csearch_path%3Done,public`` several stores share a database.
+    city : declares layers and jurisdictions.
+
+    Raises
+    ------
+    StoreError
+        where the server doesn't answer, lacks PostGIS, or holds a newer version's store.
+    """
+
+    def __init__(self, url: str, city: City) -> None:
+        parsed = make_url(url).set(drivername="postgresql+psycopg")
+        given = parsed.query.get("options", "")
+        options = f"{given if isinstance(given, str) else ' '.join(given)} {_SESSION}"
+        engine = create_engine(
+            parsed,
+            pool_size=_CONNECTIONS,
+            max_overflow=_CONNECTIONS,
+            pool_pre_ping=True,
+            connect_args={"options": options},
+        )
+        super().__init__(url, engine, PostgisGrammar(), city)
+        self._writers: set[int] = set()
+        try:
+            self._prepare()
+        except DBAPIError as failure:
+            raise StoreError(f"{self.shown_url}: {failure.orig}") from failure
+        self._start()
+
+    def _prepare(self) -> None:
+        with self.engine.connect() as connection, connection.begin():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
+            encoding = connection.scalar(text("SHOW server_encoding"))
+            if encoding != "UTF8":
+                raise StoreError(f"{self.shown_url} is encoded in {encoding}, expected UTF8")
+            if not connection.scalar(text("SELECT 1 FROM pg_extension WHERE extname = 'postgis'")):
+                connection.execute(text("CREATE EXTENSION postgis"))
+            for statement in FUNCTIONS:
+                connection.exec_driver_sql(statement)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """See `SqlStore.writing`."""
+        me = threading.get_ident()
+        if me in self._writers:
+            raise StoreError("a transaction is already open in this thread; use that one")
+        self._writers.add(me)
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
+                yield connection
+        except DBAPIError as failure:
+            raise StoreError(f"{self.shown_url}: {failure.orig}") from failure
+        finally:
+            self._writers.discard(me)
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgisTransaction]:
+        """See `Store.transaction`."""
+        with self.writing() as connection:
+            transaction = PostgisTransaction(self, connection)
+            yield transaction
+            transaction.finish()
+
+    def _created(self, connection: Connection, tables: LayerTables) -> None:
+        """Nothing more is needed: the indexes are made with the tables."""
+
+    def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
+        """See `SqlStore.page_geometry`."""
+        decimals: ColumnElement[Any] = literal_column(str(DECIMALS))
+        return func.ST_AsGeoJSON(relation.c.geometry, decimals, literal_column("0"))
+
+    def page_geometries(self, values: Sequence[Any]) -> list[str | None]:
+        """See `SqlStore.page_geometries`."""
+        return list(values)
+
+    def frame_geometry(self, relation: FromClause) -> ColumnElement[Any]:
+        """See `SqlStore.frame_geometry`."""
+        return func.ST_AsBinary(relation.c.geometry)
+
+    def frame_geometries(self, values: Sequence[Any]) -> Any:
+        """See `SqlStore.frame_geometries`."""
+        bodies = np.empty(len(values), object)
+        bodies[:] = [None if v is None else bytes(v) for v in values]
+        return shapely.from_wkb(bodies)
+
+    def _extent(self, connection: Connection, query: Query, spec: LayerSpec) -> Box | None:
+        relation, found = self._relation(self.tables(spec.id), query)
+        shape = relation.c.geometry
+        bounds = [
+            func.min(func.ST_XMin(shape)),
+            func.min(func.ST_YMin(shape)),
+            func.max(func.ST_XMax(shape)),
+            func.max(func.ST_YMax(shape)),
+        ]
+        statement = select(*bounds).select_from(relation).where(*found)
+        minx, miny, maxx, maxy = connection.execute(statement).one()
+        return None if minx is None else (minx, miny, maxx, maxy)

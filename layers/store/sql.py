@@ -1,0 +1,291 @@
+"""What both stores share: questions become SQL, answers become pages and frames."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+    update,
+)
+
+from layers import h3grid
+from layers.city import City
+from layers.errors import QueryError
+from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator, representative_points
+from layers.query import Box, Query, TimeInterval
+from layers.spec import LayerSpec
+from layers.store.base import Page
+from layers.store.conditions import branches, conditions
+from layers.store.database import SqlDatabase
+from layers.store.grammar import Grammar
+from layers.store.order import behind, format_key, keys_of, kind_of, order_by
+from layers.store.tables import LayerTables
+from layers.store.values import series_of
+
+if TYPE_CHECKING:
+    from layers.store.write import SqlTransaction
+
+FRAME_EXTRAS = ("fid", "h3", "jurisdiction", "valid_from", "source")
+
+
+class SqlStore(SqlDatabase):
+    """A store in a SQL database: its questions (see `layers.store.database` for its tables)."""
+
+    def __init__(self, url: str, engine: Engine, grammar: Grammar, city: City) -> None:
+        super().__init__(url, engine, grammar, city)
+        self.locator = Locator(city, self)
+
+    # -- what a back end does itself
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[SqlTransaction]:
+        """See `Store.transaction`."""
+
+    @abstractmethod
+    def page_geometries(self, values: Sequence[Any]) -> list[str | None]:
+        """GeoJSON texts of what `page_geometry` selected."""
+
+    @abstractmethod
+    def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
+        """Geometry as `page` selects it."""
+
+    @abstractmethod
+    def frame_geometry(self, relation: FromClause) -> ColumnElement[Any]:
+        """Geometry as `frames` selects it."""
+
+    @abstractmethod
+    def frame_geometries(self, values: Sequence[Any]) -> Any:
+        """Shapely geometries of what `frame_geometry` selected."""
+
+    @abstractmethod
+    def _extent(self, connection: Connection, query: Query, spec: LayerSpec) -> Box | None:
+        """Exact box around the rows."""
+
+    # -- questions
+
+    def _relation(
+        self, tables: LayerTables, query: Query
+    ) -> tuple[FromClause, list[ColumnElement[bool]]]:
+        """Rows of a query without order: a table and conditions, or the union of two."""
+        spec, parts = tables.spec, branches(tables, query.as_of)
+        if len(parts) == 1:
+            return parts[0].table, conditions(self.grammar, spec, query, parts[0])
+        names = [c.name for c in tables.current.columns]
+        selects = [
+            select(*[b.table.c[n] for n in names]).where(*conditions(self.grammar, spec, query, b))
+            for b in parts
+        ]
+        return union_all(*selects).subquery(), []
+
+    def _ordered(self, tables: LayerTables, query: Query, pick: Any) -> Select[Any]:
+        relation, found = self._relation(tables, query)
+        keys = keys_of(tables.spec, query)
+        statement = select(*pick(relation)).select_from(relation).where(*found)
+        if query.after is not None:
+            statement = statement.where(behind(relation, keys, query.after))
+        statement = statement.order_by(*order_by(self.grammar, relation, keys))
+        if query.offset:
+            statement = statement.offset(query.offset)
+        return statement
+
+    def count(self, query: Query) -> int:
+        """See `Store.count`."""
+        relation, found = self._relation(self.tables(query.layer), query)
+        with self.reading() as connection:
+            statement = select(func.count()).select_from(relation).where(*found)
+            return int(connection.scalar(statement) or 0)
+
+    def extent(self, query: Query) -> Box | None:
+        """See `Store.extent`."""
+        spec = self.tables(query.layer).spec
+        if not spec.has_geometry:
+            return None
+        with self.reading() as connection:
+            return self._extent(connection, query, spec)
+
+    def time_extent(self, query: Query) -> TimeInterval | None:
+        """See `Store.time_extent`."""
+        tables = self.tables(query.layer)
+        if tables.spec.time_field is None:
+            return None
+        relation, found = self._relation(tables, query)
+        column = relation.c[tables.spec.time_field]
+        with self.reading() as connection:
+            statement = select(func.min(column), func.max(column)).where(*found)
+            start, end = connection.execute(statement).one()
+        return None if start is None else TimeInterval(_moment(start), _moment(end, last=True))
+
+    def page(self, query: Query) -> Page:
+        """See `Store.page`."""
+        tables = self.tables(query.layer)
+        names = _wanted(tables.spec, query)
+        keys = [k.name for k in keys_of(tables.spec, query)]
+        geometry = tables.spec.has_geometry and not query.skip_geometry
+
+        def pick(relation: FromClause) -> list[ColumnElement[Any]]:
+            shape = [self.page_geometry(relation).label("geometry")] if geometry else []
+            extra = [f"key_{i}" for i in range(len(keys))]
+            key_columns = [relation.c[k].label(e) for k, e in zip(keys, extra, strict=True)]
+            fid = relation.c.fid.label("row_fid")
+            return [fid, *key_columns, *shape, *[relation.c[n].label(f"p_{n}") for n in names]]
+
+        statement = self._ordered(tables, query, pick)
+        if query.limit is not None:
+            statement = statement.limit(query.limit + 1)
+        with self.reading() as connection:
+            rows = connection.execute(statement).all()
+        more = query.limit is not None and len(rows) > query.limit
+        rows = rows[: query.limit] if more else rows
+        first = 1 + len(keys)
+        shapes: list[str | None] = [None] * len(rows)
+        if geometry:
+            shapes = self.page_geometries([row[first] for row in rows])
+        start = first + geometry
+        return Page(
+            fids=[row[0] for row in rows],
+            geometries=shapes,
+            names=tuple(names),
+            rows=[tuple(row[start:]) for row in rows],
+            next=tuple(format_key(v) for v in rows[-1][1:first]) if more and rows else None,
+        )
+
+    def frames(self, query: Query, size: int = 50_000) -> Iterator[gpd.GeoDataFrame]:
+        """See `Store.frames`."""
+        tables = self.tables(query.layer)
+        names = [*_wanted(tables.spec, query), *FRAME_EXTRAS]
+        names = list(dict.fromkeys(names))
+        geometry = tables.spec.has_geometry and not query.skip_geometry
+
+        def pick(relation: FromClause) -> list[ColumnElement[Any]]:
+            shape = [self.frame_geometry(relation)] if geometry else []
+            return [*[relation.c[n] for n in names], *shape]
+
+        statement = self._ordered(tables, query, pick)
+        if query.limit is not None:
+            statement = statement.limit(query.limit)
+        with self.reading() as connection:
+            streamed = connection.execution_options(stream_results=True, max_row_buffer=size)
+            empty = True
+            for rows in streamed.execute(statement).partitions(size):
+                empty = False
+                yield self._frame(tables.spec, names, geometry, rows)
+            if empty:
+                yield self._frame(tables.spec, names, geometry, [])
+
+    def _frame(
+        self, spec: LayerSpec, names: list[str], geometry: bool, rows: Sequence[Any]
+    ) -> gpd.GeoDataFrame:
+        columns = list(zip(*rows, strict=True)) or [()] * (len(names) + geometry)
+        data = {
+            name: series_of(kind_of(spec, name), column)
+            for name, column in zip(names, columns, strict=False)
+        }
+        shapes = self.frame_geometries(columns[-1]) if geometry else np.full(len(rows), None)
+        return gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs="EPSG:4326"))
+
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        """See `Store.frame`."""
+        parts = list(self.frames(query))
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def distinct(self, query: Query, property: str, limit: int = 1000) -> list[Any]:
+        """See `Store.distinct`."""
+        tables = self.tables(query.layer)
+        if kind_of(tables.spec, property) == "json":
+            raise QueryError(f"'{property}' is a nested value; its values can't be listed")
+        relation, found = self._relation(tables, query)
+        column = relation.c[property]
+        statement = select(column).where(*found, column.is_not(None)).distinct()
+        with self.reading() as connection:
+            return list(connection.scalars(statement.order_by(column).limit(limit)))
+
+    def cell_counts(self, query: Query, resolution: int) -> dict[int, int]:
+        """See `Store.cell_counts`."""
+        tables = self.tables(query.layer)
+        finest = tables.spec.h3_resolution
+        if finest is None:
+            raise QueryError(f"layer '{query.layer}' is a register without places")
+        if not 0 <= resolution <= finest:
+            raise QueryError(
+                f"resolution {resolution}: layer '{query.layer}' counts at resolutions 0–{finest}"
+            )
+        relation, found = self._relation(tables, query)
+        keep, fill = h3grid.parent_masks(resolution)
+        parent = relation.c.h3.bitwise_and(literal(keep, BigInteger)).bitwise_or(
+            literal(fill, BigInteger)
+        )
+        counted = select(parent.label("cell"), func.count()).where(
+            *found, relation.c.h3.is_not(None)
+        )
+        with self.reading() as connection:
+            rows = connection.execute(counted.group_by(text("cell")).order_by(text("cell"))).all()
+        return {int(cell): int(number) for cell, number in rows}
+
+    def relocate(self, spec: LayerSpec) -> int:
+        """See `Store.relocate`."""
+        tables = self.tables(spec.id)
+        if not spec.has_geometry or self.is_administrative(spec.id):
+            return 0
+        current, changed = tables.current, 0
+        picked = [current.c.gid, current.c.jurisdiction, self.frame_geometry(current)]
+        put = (
+            update(current)
+            .where(current.c.gid == bindparam("row_gid"))
+            .values(jurisdiction=bindparam("row_code"))
+        )
+        with self.transaction() as transaction, self.reading() as connection:
+            rows = connection.execute(
+                select(*picked).where(current.c.geometry.is_not(None)).order_by(current.c.gid)
+            )
+            for part in rows.partitions(50_000):
+                places = representative_points(self.frame_geometries([row[2] for row in part]))
+                found = self.locator.codes(places).tolist()
+                wrong = [
+                    {"row_gid": row[0], "row_code": code}
+                    for row, code in zip(part, found, strict=True)
+                    if row[1] != code
+                ]
+                if wrong:
+                    transaction.connection.execute(put, wrong)
+                    transaction.touched.add(spec.id)
+                changed += len(wrong)
+        return changed
+
+    def is_administrative(self, layer: str) -> bool:
+        """Whether a layer holds the units that rows are located by."""
+        return layer in ADMINISTRATIVE_LAYERS
+
+
+def _wanted(spec: LayerSpec, query: Query) -> list[str]:
+    declared = [p.name for p in spec.properties]
+    if query.properties is None:
+        return declared
+    for name in query.properties:
+        kind_of(spec, name)
+    system = [n for n in query.properties if n not in declared]
+    return [n for n in declared if n in query.properties] + list(dict.fromkeys(system))
+
+
+def _moment(value: datetime | date, last: bool = False) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    return datetime.combine(value, time(23, 59, 59, 999000) if last else time(), UTC)
