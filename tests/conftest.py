@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+
+from tests.running import DemoCity, play_demo
+
+pytest_plugins = ("tests.postgis",)
 
 ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"
@@ -24,7 +29,23 @@ def tiny_folder() -> Path:
     return ROOT / "tests" / "cities" / "tiny"
 
 
+@pytest.fixture
+def tiny_copy(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny city without its rules and its demo, free to be changed."""
+    copy = tmp_path / "city"
+    shutil.copytree(tiny_folder, copy, ignore=shutil.ignore_patterns("rules", "demo", "demo.yaml"))
+    (copy / "rules").mkdir()
+    return copy
+
+
 @pytest.fixture(scope="session")
 def pudong_folder() -> Path:
     """The demo city."""
     return ROOT / "data" / "pudong"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, pudong_folder: Path) -> DemoCity:
+    """The demo city, built and played at a small scale (tests that use it share one xdist group)."""
+    folder = tmp_path_factory.mktemp("demo")
+    return play_demo(pudong_folder, folder / "store" / "onemap.gpkg", folder / "inputs")

@@ -1,0 +1,50 @@
+# Two commands matter: `make run` (the demo city, served) and `make test` (everything that must hold).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check unit bench clean system-packages
+
+help:  ## say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+install: $(VENV)/installed  ## make the virtual environment with the platform in it
+
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Onemap needs Python 3.11 or newer; name one with make PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || sh tests/system_packages.sh venv $(PYTHON) $(VENV)
+	@echo "installing Onemap into $(VENV) …"
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/installed-tests: $(VENV)/installed
+	@echo "installing what the tests need into $(VENV) …"
+	@$(PIP) install --constraint constraints.txt --editable '.[test,notebooks]'
+	@touch $@
+
+run: install  ## build the demo city if absent, play its feeds, serve the one map on 127.0.0.1:5000
+	@$(BIN)/onemap run
+
+system-packages:  ## install the servers and clients that tests drive (Debian, as root)
+	@sh tests/system_packages.sh
+
+test: $(VENV)/installed-tests system-packages check unit  ## all checks and tests
+
+check: $(VENV)/installed-tests  ## lint, types, import layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/installed-tests  ## the tests alone
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+
+bench: $(VENV)/installed-tests system-packages  ## measure against peers, keep the table in benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove everything that can be made again
+	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache data/*/demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,68 @@
+"""``make bench``: every measurement in one run, the table kept in RESULTS.md."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+MODULES = ("bench_ingest", "bench_store", "bench_items", "bench_rules")
+LIBRARIES = ("pygeoapi", "pyais", "shapely", "pyogrio", "SQLAlchemy", "numpy", "pandas", "h3")
+
+
+def main(chosen: list[str]) -> int:
+    """Run the named measurements, all by default; exit status 1 if one failed."""
+    console = Console()
+    rows: list[dict[str, Any]] = []
+    failed = []
+    for name in chosen or MODULES:
+        console.print(f"[bold]{name}[/bold]")
+        try:
+            measured = importlib.import_module(f"benchmarks.{name}").run()
+        except (RuntimeError, OSError) as failure:
+            console.print(f"[red]{name}: {failure}[/red]")
+            failed.append(name)
+            continue
+        for row in measured:
+            console.print("  " + "  ".join(f"{key}: {value}" for key, value in row.items()))
+        rows += measured
+    if not chosen and not failed:
+        RESULTS.write_text(_markdown(rows), encoding="utf-8")
+        console.print(f"kept in {RESULTS.name}")
+    return 1 if failed else 0
+
+
+def _markdown(rows: list[dict[str, Any]]) -> str:
+    heads = ["what", "data", "value", "unit", "peer", "peer_value", "ratio", "peak_mb"]
+    lines = [
+        "# Last results of `make bench`",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, " + ", ".join(f"{n} {version(n)}" for n in LIBRARIES) + ".",
+        "All data are synthetic unless the row says otherwise; one run on one machine, other work idle.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|" + "---|" * len(heads),
+    ]
+    lines += ["| " + " | ".join(_cell(row.get(head)) for head in heads) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

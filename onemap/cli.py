@@ -1,0 +1,79 @@
+"""The ``onemap`` command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import uuid
+
+import structlog
+import typer
+from rich.markup import escape
+
+from layers.errors import OnemapError
+from onemap import __version__
+from onemap.commands import demo, detect, ingest, init, layers, serve, watch
+from onemap.terminal import err
+
+app = typer.Typer(
+    name="onemap",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "The open city brain: every governance element a layer on one H3 grid, one map for any GIS client.\n\n"
+        "Start with [bold]onemap run[/bold]: it builds the demo city, plays its feeds and serves the map."
+    ),
+    rich_markup_mode="rich",
+)
+app.command()(init.init)
+app.command()(demo.demo)
+app.command()(demo.run)
+app.add_typer(ingest.app, name="ingest")
+app.command()(detect.detect)
+app.command()(detect.evaluate)
+app.command()(watch.watch)
+app.add_typer(layers.app, name="layers")
+app.command()(serve.serve)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Write the log to standard error."),
+) -> None:
+    level = logging.INFO if verbose else logging.WARNING
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """Run the command; an error a user can mend is one line and exit status 1, a fault of ours has an id."""
+    try:
+        app()
+    except OnemapError as failure:
+        err.print(f"[red]error:[/red] {escape(str(failure))}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("interrupted; what was committed is kept, run the command again to go on")
+        sys.exit(130)
+    except Exception as failure:
+        error_id = uuid.uuid4().hex[:8]
+        structlog.get_logger().error("fault", id=error_id, exc_info=True)
+        err.print(f"[red]fault {error_id}:[/red] {type(failure).__name__}: {escape(str(failure))}")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

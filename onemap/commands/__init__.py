@@ -1,0 +1,1 @@
+"""The commands of ``onemap``, one file for each group."""

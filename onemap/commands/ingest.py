@@ -1,0 +1,171 @@
+"""``onemap ingest``: take files in; every line is accepted or kept as refused, with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.rejects import RejectStore
+from layers.feeds import Tally
+from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
+from onemap.home import locate
+from onemap.intake import take_in
+from onemap.terminal import out, print_json, print_table, progress_bar
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=(
+        "Take files in. Every reader prints read = accepted + rejected; refused lines are kept with their reason "
+        "(onemap ingest rejects) and can be corrected and fed again."
+    ),
+)
+Files = Annotated[list[Path], typer.Argument(help="Files, plain or gzip.", metavar="FILE…")]
+SourceOption = Annotated[
+    str | None, typer.Option("--source", help="Source declared in the city's sources.yaml.")
+]
+LayerArgument = Annotated[str, typer.Argument(help="Id of the layer to fill.")]
+
+
+def _run(
+    feed: str,
+    files: list[Path],
+    city: Path | None,
+    store: str | None,
+    as_json: bool,
+    *,
+    layer: str | None = None,
+    crs: str | None = None,
+    source: str | None = None,
+) -> None:
+    with opened(city, store) as at, progress_bar(feed, as_json) as report:
+        for spec in at.city.layers.values():
+            at.store.create(spec)
+        tally: Tally = take_in(
+            at.city,
+            at.store,
+            at.home,
+            feed,
+            files,
+            layer=layer,
+            crs=crs,
+            source=source,
+            at=now(),
+            progress=report,
+        )
+    if as_json:
+        print_json(tally.as_dict())
+    else:
+        out.print(tally.sentence())
+        if tally.rejected:
+            out.print("see what was refused with: onemap ingest rejects")
+
+
+@app.command()
+def ais(
+    files: Files,
+    source: SourceOption = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take NMEA 0183 AIS sentences in (plain, gzip): tag blocks, multi-part messages, receiver times."""
+    _run("ais", files, city, store, as_json, source=source)
+
+
+@app.command()
+def gps(
+    files: Files,
+    source: SourceOption = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take truck positions in: CSV with plate, time, lon, lat, speed_kmh, course_deg, ignition."""
+    _run("gps", files, city, store, as_json, source=source)
+
+
+@app.command()
+def wim(
+    files: Files,
+    source: SourceOption = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take weigh-in-motion records in: CSV with station, lane, time, plate, axles and masses."""
+    _run("wim", files, city, store, as_json, source=source)
+
+
+@app.command()
+def camera(
+    files: Files,
+    source: SourceOption = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take camera detections in: JSON lines with camera, time, label, confidence and image box."""
+    _run("camera", files, city, store, as_json, source=source)
+
+
+@app.command()
+def layer(
+    layer: LayerArgument,
+    files: Files,
+    crs: Annotated[
+        str | None,
+        typer.Option(
+            help="CRS of the coordinates: EPSG:4490, GCJ-02, BD-09 …; needed where the file names none."
+        ),
+    ] = None,
+    source: SourceOption = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fill a layer from any vector file that GDAL reads; each row is checked against the declaration."""
+    _run("layer", files, city, store, as_json, layer=layer, crs=crs, source=source)
+
+
+@app.command()
+def register(
+    name: LayerArgument,
+    files: Files,
+    source: SourceOption = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fill a register (a layer without geometry, such as vessel_registry) from CSV."""
+    _run("register", files, city, store, as_json, layer=name, source=source)
+
+
+@app.command()
+def rejects(
+    feed: Annotated[str | None, typer.Argument(help="Only this feed.")] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write the refused lines as they came, to be corrected and fed again."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 20,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what was refused and why, or write it out to be corrected."""
+    kept = RejectStore(locate(city, store).rejects)
+    if export is not None:
+        written = kept.export(feed, export)
+        out.print(f"{written:,} refused lines in {export}")
+        return
+    if as_json:
+        print_json({"counts": kept.counts(feed), "rows": [vars(r) for r in kept.rows(feed, limit)]})
+        return
+    counts = [
+        [name, reason, number] for (name, reason), number in sorted(kept.counts(feed).items())
+    ]
+    print_table("refused", ["feed", "reason", "lines"], counts)
+    shown = [[r.file, r.line, r.field, r.reason, r.detail] for r in kept.rows(feed, limit)]
+    print_table(f"the last {len(shown)}", ["file", "line", "field", "reason", "detail"], shown)

@@ -1,0 +1,80 @@
+"""One door for all inputs: which reader takes which feed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ingest.take_in import ais, camera, gps, register, wim
+from ingest.take_in import layer as vector
+from layers.city import City
+from layers.errors import OnemapError
+from layers.feeds import Tally
+from layers.store import Store
+from onemap.home import Home
+from onemap.terminal import Report
+
+STREAMS = {"ais": ais.take_in, "gps": gps.take_in, "wim": wim.take_in, "camera": camera.take_in}
+FEEDS = (*STREAMS, "layer", "register")
+
+
+def take_in(
+    city: City,
+    store: Store,
+    home: Home,
+    feed: str,
+    files: Sequence[Path],
+    *,
+    at: datetime,
+    layer: str | None = None,
+    crs: str | None = None,
+    source: str | None = None,
+    progress: Report | None = None,
+) -> Tally:
+    """Take files of one feed in.
+
+    Parameters
+    ----------
+    feed : ais, gps, wim, camera, layer or register.
+    layer : layer to fill, for the feeds ``layer`` and ``register``.
+    crs : reference system of the coordinates, where the file does not say it or says it wrongly.
+    source : id of a source declared by the city, for its datum, zone and column names.
+
+    Returns
+    -------
+    the account: read = accepted + rejected.
+    """
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise OnemapError(f"no such file: {', '.join(missing)}")
+    declared = None
+    if source is not None:
+        if source not in city.sources:
+            known = ", ".join(sorted(city.sources)) or "none"
+            raise OnemapError(f"no source '{source}' in sources.yaml; declared are {known}")
+        declared = city.sources[source]
+    if feed in STREAMS:
+        return STREAMS[feed](
+            city, store, home.folder, files, source=declared, at=at, progress=progress
+        )
+    if layer is None:
+        raise OnemapError(f"the feed '{feed}' needs the layer that it fills")
+    city.layer(layer)
+    if feed == "register":
+        return register.take_in(
+            city, store, home.folder, layer, files, source=declared, at=at, progress=progress
+        )
+    if feed == "layer":
+        return vector.take_in(
+            city,
+            store,
+            home.folder,
+            layer,
+            files,
+            crs=crs,
+            source=declared,
+            at=at,
+            progress=progress,
+        )
+    raise OnemapError(f"unknown feed '{feed}'")

@@ -1,0 +1,166 @@
+"""The same rules, live: what is read, what is found and how far the feed came are committed as one.
+
+A process killed at any point goes on behind its last commit: positions are files named after the line they end with, so that
+writing them again replaces them; alerts and cases have deterministic ids; state and offset stand in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics import registry
+from analytics.detect import END_OF_TIME_MS, run_step
+from analytics.event import Event
+from analytics.feeds import ais_columns
+from analytics.references import load_references
+from analytics.rule import Columns
+from ingest.live import LiveBatch, LiveDecoder
+from ingest.rejects import Input, RejectStore
+from ingest.take_in.ais import Names, last_positions
+from ingest.take_in.movers import VESSELS, Touched, write_last_positions
+from layers.city import City
+from layers.feeds import Tally
+from layers.positions import FIXES, IDENTITIES, PositionStore
+from layers.store import Store, Transaction
+from onemap.home import Home
+from onemap.pipeline import write_findings
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What one micro-batch left behind.
+
+    Attributes
+    ----------
+    fixes : positions released; ``late`` of them came too late for the rules and are kept as positions only.
+    alerts, cases : new ones.
+    events : findings of the rules, old ones included.
+    tally : what became of the lines.
+    """
+
+    fixes: int
+    late: int
+    alerts: int
+    cases: int
+    events: tuple[Event, ...]
+    tally: Tally
+
+
+@dataclass
+class LivePipeline:
+    """One AIS feed on its way through decoder, rules and store.
+
+    Parameters
+    ----------
+    feed : name under which the feed's state is kept; the same name goes on where it stopped.
+    rules : ids of declared rules; all enabled ones that read AIS by default.
+    """
+
+    city: City
+    store: Store
+    home: Home
+    feed: str
+    rules: Sequence[str] | None = None
+    decoder: LiveDecoder = field(default_factory=LiveDecoder)
+
+    def __post_init__(self) -> None:
+        built = registry.build(self.city, load_references(self.city, self.store), only=self.rules)
+        self._rules = [rule for rule in built if rule.feed == "ais"]
+        self._positions = PositionStore(self.home.positions)
+        self._states: dict[str, bytes | None] = {}
+        self._watermark_ms: int | None = None
+        stored = self.store.state(self._name())
+        if stored is not None:
+            kept = orjson.loads(stored)
+            self.decoder.restore(kept["decoder"].encode())
+            self._watermark_ms = kept["watermark_ms"]
+        for rule in self._rules:
+            name = self._name(rule.declaration.id, rule.declaration.version)
+            self._states[name] = self.store.state(name)
+
+    @property
+    def offset(self) -> int:
+        """Bytes of the source behind the last committed line, for a source that can be read again."""
+        return self.decoder.offset
+
+    def commit(self, batch: LiveBatch, *, at: datetime) -> Committed:
+        """Take one micro-batch through the rules and commit all that follows from it."""
+        self._keep_positions(batch)
+        self._keep_rejects(batch)
+        fixes = _not_before(batch.fixes, self._watermark_ms)
+        said = _not_before(batch.identities, self._watermark_ms)
+        columns = ais_columns(fixes, said, self.city.crs)
+        events, states = self._detect(columns, batch.watermark_ms)
+        with self.store.transaction() as unit:
+            alerts, cases = write_findings(unit, self.store, self.city, events, at=at)
+            self._write_last(unit, batch, at)
+            for name, state in states.items():
+                if state != self._states[name]:
+                    unit.put_state(name, state)
+            kept = {"decoder": batch.state.decode(), "watermark_ms": batch.watermark_ms}
+            unit.put_state(self._name(), orjson.dumps(kept))
+        self._states.update(states)
+        self._watermark_ms = batch.watermark_ms
+        late = batch.fixes.num_rows - fixes.num_rows
+        return Committed(batch.fixes.num_rows, late, alerts, cases, tuple(events), batch.tally)
+
+    def finish(self, *, at: datetime) -> list[Event]:
+        """Close what is open in the rules, for a source that will never go on."""
+        nothing = ais_columns(FIXES.empty_table(), IDENTITIES.empty_table(), self.city.crs)
+        events, states = self._detect(nothing, END_OF_TIME_MS)
+        with self.store.transaction() as unit:
+            write_findings(unit, self.store, self.city, events, at=at)
+            for name, state in states.items():
+                unit.put_state(name, state)
+        self._states.update(states)
+        return events
+
+    def _detect(
+        self, columns: Columns, watermark_ms: int | None
+    ) -> tuple[list[Event], dict[str, bytes]]:
+        events: list[Event] = []
+        states: dict[str, bytes] = {}
+        for rule in self._rules:
+            name = self._name(rule.declaration.id, rule.declaration.version)
+            found, states[name] = run_step(rule, self._states[name], columns, watermark_ms)
+            events += found
+        return events, states
+
+    def _name(self, *parts: str) -> str:
+        return ":".join(("live", self.feed, *parts))
+
+    def _keep_positions(self, batch: LiveBatch) -> None:
+        name = f"live-{_file_name(self.feed)}-{batch.line:012d}"
+        if batch.fixes.num_rows:
+            self._positions.write("ais", batch.fixes, name)
+        if batch.identities.num_rows:
+            self._positions.write("ais_identity", batch.identities, name)
+
+    def _keep_rejects(self, batch: LiveBatch) -> None:
+        if batch.rejects:
+            about = Input("ais", _file_name(self.feed), f"{batch.line:016d}")
+            with RejectStore(self.home.rejects).log(about) as log:
+                log.write(batch.rejects)
+
+    def _write_last(self, unit: Transaction, batch: LiveBatch, at: datetime) -> None:
+        touched, names = Touched(), Names()
+        touched.add(batch.fixes)
+        names.add(batch.identities)
+        rows = last_positions(touched, names)
+        write_last_positions(
+            unit, self.store, self.city, VESSELS, rows, at=at, source=f"live/{self.feed}"
+        )
+
+
+def _not_before(table: pa.Table, t_ms: int | None) -> pa.Table:
+    return table if t_ms is None else table.filter(pc.greater_equal(table["t"], t_ms))
+
+
+def _file_name(feed: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in feed).strip("-")

@@ -1,0 +1,117 @@
+"""From what was taken in to alerts and cases: the batch run, and its score against a truth file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from analytics import evaluate as scoring
+from analytics import feeds, registry
+from analytics.detect import END_OF_TIME_MS, distinct
+from analytics.event import Event, to_frame
+from analytics.references import load_references
+from analytics.rule import Columns, Rule, rows
+from cases.opening import open_cases, write_cases
+from layers.city import City
+from layers.positions import PositionStore
+from layers.query import Query
+from layers.store import Store
+from layers.store.base import Transaction
+from onemap.home import Home
+from onemap.terminal import Report
+
+_EPOCH = date(1970, 1, 1)
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one rule found in a run.
+
+    Attributes
+    ----------
+    rows : rows of its feed that it read.
+    events : findings in all; ``new_alerts`` and ``new_cases`` were not there before.
+    """
+
+    rule: str
+    rows: int
+    events: int
+    new_alerts: int
+    new_cases: int
+
+
+def detect(
+    city: City,
+    store: Store,
+    home: Home,
+    *,
+    at: datetime,
+    rules: Sequence[str] | None = None,
+    progress: Report | None = None,
+) -> list[Found]:
+    """Run rules over everything taken in; write their alerts and open the cases.
+
+    Each rule's alerts and cases are one transaction. A second run finds the same ids and changes nothing.
+
+    Parameters
+    ----------
+    rules : ids of declared rules; all enabled ones by default.
+    at : the clock.
+    """
+    chosen = registry.build(city, load_references(city, store), only=rules)
+    found: list[Found] = []
+    for number, rule in enumerate(chosen):
+        if progress is not None:
+            progress(number, len(chosen), rule.declaration.id)
+        events, read = _run(rule, batches(city, store, home, rule.feed))
+        with store.transaction() as unit:
+            alerts, cases = write_findings(unit, store, city, events, at=at)
+        found.append(Found(rule.declaration.id, read, len(events), alerts, cases))
+    return found
+
+
+def _run(rule: Rule, columns: Iterable[Columns]) -> tuple[list[Event], int]:
+    state, read = rule.start(), 0
+    events: list[Event] = []
+    for batch in columns:
+        read += rows(batch)
+        events += rule.update(state, batch)
+    events += rule.flush(state, END_OF_TIME_MS)
+    return distinct(events), read
+
+
+def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns]:
+    """Columns of a feed in order of time: positions a UTC day at a time, so that memory stays flat."""
+    if feed == "ais":
+        positions = PositionStore(home.positions)
+        for day in sorted({*positions.days("ais"), *positions.days("ais_identity")}):
+            start = (day - _EPOCH).days * _DAY_MS
+            end = start + _DAY_MS
+            fixes = positions.scan("ais", start_ms=start, end_ms=end)
+            said = positions.scan("ais_identity", start_ms=start, end_ms=end)
+            yield feeds.ais_columns(fixes, said, city.crs)
+    elif feed in store.layers():
+        frame = store.frame(Query(feed))
+        if feed == "weighing":
+            yield feeds.weighing_columns(frame)
+        else:
+            yield feeds.detection_columns(frame, city.crs)
+
+
+def write_findings(
+    unit: Transaction, store: Store, city: City, events: Sequence[Event], *, at: datetime
+) -> tuple[int, int]:
+    """Write alerts and open a case for each that has none; return how many of each are new."""
+    if not events:
+        return 0, 0
+    alerts = unit.upsert(city.layer("alert"), to_frame(events), at=at, source="analytics")
+    cases = write_cases(unit, store, city, open_cases(city, events, at=at), at=at)
+    return alerts.inserted, cases.inserted
+
+
+def evaluate(city: City, store: Store, truth: Path) -> list[scoring.Score]:
+    """Compare the store's alerts with a truth file, rule by rule."""
+    return scoring.evaluate(store.frame(Query("alert")), scoring.read_truth(truth))
