@@ -1,1 +1,1 @@
-"""Feeds come in: sources give lines, decoders make columns and rows, the gate lets good ones pass."""
+"""Feeds come in: sources give lines, decoders make columns, the gate lets good rows pass."""

@@ -1,6 +1,7 @@
 """The quality gate: what a row must be to get into a layer.
 
-Good rows pass, each bad one is refused with the first thing that is wrong with it; the batch goes on.
+Good rows pass, each bad one is refused with the first thing that is wrong with it; the batch goes
+on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The quality gate's half for geometries: is it there, is it finite, is it in the city, is it valid?"""
+"""The quality gate's half for geometries: is it there, finite, in the city, valid?"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """AIS live: lines from the network in micro-batches, put in order, ready to be committed.
 
-The decoder is the one of files. Positions wait in a buffer until nothing older is to be expected, so that kernels get
-them in order of time; the buffer, the parts of unfinished messages and the offset are one state, to be committed
-with the events that were found: a process killed at any point goes on there, and loses and doubles nothing.
+The decoder is the one of files. Positions wait in a buffer until nothing older is to be expected,
+so that kernels get them in order of time; the buffer, the parts of unfinished messages and the
+offset are one state, to be committed with the events that were found: a process killed at any point
+goes on there, and loses and doubles nothing.
 """
 
 from __future__ import annotations

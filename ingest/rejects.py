@@ -4,8 +4,9 @@
 
     <folder>/<feed>/<first digits of the input's SHA-256>-<file>.jsonl
 
-The first line of each file describes the input, each further line is one `layers.feeds.Reject`. Taking the same
-input in again replaces its file; where nothing is refused any more the file goes away.
+The first line of each file describes the input, each further line is one `layers.feeds.Reject`.
+Taking the same input in again replaces its file; where nothing is refused any more the file goes
+away.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Input:
     Attributes
     ----------
     feed, file, sha256 : which input it was.
-    form : how refused rows are written out again: lines as they are, CSV under its header, GeoJSON features.
+    form : how refused rows are written out again: lines as they are, CSV under its header, GeoJSON
+        features.
     header : header line of a CSV; for GeoJSON the CRS that the file named.
     """
 
@@ -47,7 +49,7 @@ class Input:
 
 
 class RejectLog:
-    """Writes the rejects of one input; they count as written when the block ends without an error."""
+    """Writes the rejects of one input; they count as written when the block ends well."""
 
     def __init__(self, folder: Path, about: Input) -> None:
         self._path = folder / _safe(about.feed) / f"{about.sha256[:16]}-{_safe(about.file)}.jsonl"
@@ -127,8 +129,8 @@ class RejectStore:
     def export(self, feed: str | None, path: Path) -> int:
         """Write refused rows in the format of their inputs, to be corrected and fed again.
 
-        Rows of inputs that can't stand in one file (other columns, other CRS) go to ``<name>-2``, ``<name>-3`` and
-        so on.
+        Rows of inputs that can't stand in one file (other columns, other CRS) go to ``<name>-2``,
+        ``<name>-3`` and so on.
 
         Returns
         -------

@@ -1,7 +1,8 @@
 """Tracks out of positions: cut where a mover was silent for long or jumped, simplified for drawing.
 
-A track starts where the silence before it is longer than the gap, so midnight cuts nothing, and its id is the mover
-and the time of its first position: the same positions give the same tracks, however they came in.
+A track starts where the silence before it is longer than the gap, so midnight cuts nothing, and its
+id is the mover and the time of its first position: the same positions give the same tracks, however
+they came in.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def tracks_of(
 
     Returns
     -------
-    One row a track, in the columns of the platform's track layers; geometry in EPSG:4326. A mover that did not move,
-    or has one position only, has no track. Far outside of the CRS's area lengths are NaN and lines are not simplified.
+    One row a track, in the columns of the platform's track layers; geometry in EPSG:4326. A mover
+    that did not move, or has one position only, has no track. Far outside of the CRS's area lengths
+    are NaN and lines are not simplified.
     """
     mover = fixes["mover"].combine_chunks().dictionary_encode()
     codes = mover.indices.to_numpy(zero_copy_only=False)

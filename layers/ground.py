@@ -1,7 +1,8 @@
 """From image to ground: the plane homography of a calibrated camera.
 
-``(u, v, 1)`` in pixels, v down, times a 3×3 matrix gives homogeneous ground coordinates (Hartley & Zisserman,
-Multiple View Geometry, 2nd ed., section 2.3). Points at and above the horizon have no place on the ground.
+``(u, v, 1)`` in pixels, v down, times a 3×3 matrix gives homogeneous ground coordinates (Hartley &
+Zisserman, Multiple View Geometry, 2nd ed., section 2.3). Points at and above the horizon have no
+place on the ground.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The same rules, live: what is read, what is found and how far the feed came are committed as one.
+"""The same rules, live: what is read, what is found and how far the feed came are one commit.
 
-A process killed at any point goes on behind its last commit: positions are files named after the line they end with, so that
-writing them again replaces them; alerts and cases have deterministic ids; state and offset stand in the same transaction.
+A process killed at any point goes on behind its last commit: positions are files numbered by
+the commit they belong to, so that writing them again replaces them; alerts and cases have
+deterministic ids; state and offset stand in the same transaction.
 """
 
 from __future__ import annotations
@@ -75,11 +76,12 @@ class LivePipeline:
         self._positions = PositionStore(self.home.positions)
         self._states: dict[str, bytes | None] = {}
         self._watermark_ms: int | None = None
+        self._commits = 0
         stored = self.store.state(self._name())
         if stored is not None:
             kept = orjson.loads(stored)
             self.decoder.restore(kept["decoder"].encode())
-            self._watermark_ms = kept["watermark_ms"]
+            self._watermark_ms, self._commits = kept["watermark_ms"], kept["commits"]
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
             self._states[name] = self.store.state(name)
@@ -103,10 +105,14 @@ class LivePipeline:
             for name, state in states.items():
                 if state != self._states[name]:
                     unit.put_state(name, state)
-            kept = {"decoder": batch.state.decode(), "watermark_ms": batch.watermark_ms}
+            kept = {
+                "decoder": batch.state.decode(),
+                "watermark_ms": batch.watermark_ms,
+                "commits": self._commits + 1,
+            }
             unit.put_state(self._name(), orjson.dumps(kept))
         self._states.update(states)
-        self._watermark_ms = batch.watermark_ms
+        self._watermark_ms, self._commits = batch.watermark_ms, self._commits + 1
         late = batch.fixes.num_rows - fixes.num_rows
         return Committed(batch.fixes.num_rows, late, alerts, cases, tuple(events), batch.tally)
 
@@ -136,7 +142,7 @@ class LivePipeline:
         return ":".join(("live", self.feed, *parts))
 
     def _keep_positions(self, batch: LiveBatch) -> None:
-        name = f"live-{_file_name(self.feed)}-{batch.line:012d}"
+        name = f"live-{_file_name(self.feed)}-{self._commits:09d}"
         if batch.fixes.num_rows:
             self._positions.write("ais", batch.fixes, name)
         if batch.identities.num_rows:
@@ -144,7 +150,7 @@ class LivePipeline:
 
     def _keep_rejects(self, batch: LiveBatch) -> None:
         if batch.rejects:
-            about = Input("ais", _file_name(self.feed), f"{batch.line:016d}")
+            about = Input("ais", _file_name(self.feed), f"{self._commits:016d}")
             with RejectStore(self.home.rejects).log(about) as log:
                 log.write(batch.rejects)
 

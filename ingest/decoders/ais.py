@@ -1,7 +1,8 @@
 """AIS lines to positions and identities.
 
-Every line comes out as accepted, by kind, or as rejected, by reason; a line that holds several sentences counts
-once for each. The parts of a longer message count as ``part``, its last one as what the message is.
+Every line comes out as accepted, by kind, or as rejected, by reason; a line that holds several
+sentences counts once for each. The parts of a longer message count as ``part``, its last one as
+what the message is.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class AisDecoder:
     Attributes
     ----------
     lines : lines read so far.
-    extra_sentences : sentences beyond the first on their lines, so ``tally.read = lines + extra_sentences`` once
-        all parts are settled.
+    extra_sentences : sentences beyond the first on their lines, so once all parts are settled
+        ``tally.read = lines + extra_sentences``.
     """
 
     def __init__(self, options: AisOptions | None = None) -> None:
@@ -95,7 +96,7 @@ class AisDecoder:
         return self._out.close(self.newest_ms)
 
     def state(self) -> dict[str, Any]:
-        """What must be kept to go on behind the last line in another process, as plain JSON values."""
+        """What is needed to go on behind the last line in another process, as plain JSON values."""
         since = (self.newest_ms or 0) - self.options.duplicate_ms
         heard = {**self._heard_before, **self._heard}
         return {

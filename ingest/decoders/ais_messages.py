@@ -1,8 +1,9 @@
 """Tables of AIS messages that others decoded, as positions and identities.
 
-Columns: ``ssvid`` (MMSI), ``timestamp`` (UTC), ``type`` (``AIS.1`` …), ``lon``, ``lat`` (degrees; 181/91 or null
-where not available), ``speed`` (kn), ``course``, ``heading`` (deg), ``shipname``, ``callsign``, ``destination``,
-``imo``, ``shiptype``, ``length``, ``width`` (m), ``status``, ``receiver``.
+Columns: ``ssvid`` (MMSI), ``timestamp`` (UTC), ``type`` (``AIS.1`` …), ``lon``, ``lat`` (degrees;
+181/91 or null where not available), ``speed`` (kn), ``course``, ``heading`` (deg), ``shipname``,
+``callsign``, ``destination``, ``imo``, ``shiptype``, ``length``, ``width`` (m), ``status``,
+``receiver``.
 """
 
 from __future__ import annotations

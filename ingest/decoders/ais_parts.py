@@ -86,8 +86,8 @@ class Gathering:
 class Assembly:
     """Collects parts until a message is whole.
 
-    Messages of the same sequence id and channel are told apart by station and tag-block group; a part
-    goes to the youngest gathering that lacks it, since an older one has lost its part.
+    Messages of the same sequence id and channel are told apart by station and tag-block group; a
+    part goes to the youngest gathering that lacks it, since an older one has lost its part.
 
     Parameters
     ----------

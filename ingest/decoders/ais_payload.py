@@ -16,7 +16,8 @@ LONG_RANGE = 27
 POSITIONS = frozenset({1, 2, 3, 18, 19, LONG_RANGE})
 STATICS = frozenset({5, 19, 24})
 OTHER_KINDS = {4: "base_station", 11: "base_station", 9: "sar_aircraft", 21: "aid_to_navigation"}
-# Bits up to the field behind the last one that a fix needs; a message may be longer by its radio state.
+# Bits up to the field behind the last one that a fix needs; a message may be longer by its radio
+# state.
 _NEEDED_BITS = {1: 149, 2: 149, 3: 149, 18: 139, 19: 139, LONG_RANGE: 95}
 _FULL_BITS = {1: 168, 2: 168, 3: 168, 18: 168}
 _MINUTE_PARTS = 600_000

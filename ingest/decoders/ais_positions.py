@@ -1,7 +1,8 @@
 """Positions out of AIS payloads, whole columns at once.
 
-Types 1, 2, 3 and 18 (ITU-R M.1371-5, annex 8) have fixed places for all that a fix needs within their 28
-characters, so thousands of payloads are one matrix of six-bit values. Other types come from pyais.
+Types 1, 2, 3 and 18 (ITU-R M.1371-5, annex 8) have fixed places for all that a fix needs within
+their 28 characters, so thousands of payloads are one matrix of six-bit values. Other types come
+from pyais.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ VERDICTS = ("position", "position_unavailable", "position_out_of_range", "bad_mm
 POSITION, UNAVAILABLE, OUT_OF_RANGE, BAD_MMSI = range(4)
 
 RAW = np.dtype(
-    [(name, np.int64) for name in "mmsi nav sog accuracy lon lat cog heading second kind".split()]
-)
+    [
+        (name, np.int64)
+        for name in (
+            "mmsi", "nav", "sog", "accuracy", "lon", "lat", "cog", "heading", "second", "kind",
+        )
+    ]
+)  # fmt: skip
 Raw = npt.NDArray[np.void]
 Matrix = npt.NDArray[np.int64]
 

@@ -1,7 +1,8 @@
 r"""AIS sentences (IEC 61162-1 VDM and VDO) and what stands around them.
 
-Around a sentence stand, by habit of the network: a tag block (NMEA 4.10, ``\s:2573535,c:1671533231*08\``), a
-trailer of the US Coast Guard (``,r003669987,1152921693``), a Gatehouse line before it (``$PGHP``).
+Around a sentence stand, by habit of the network: a tag block (NMEA 4.10,
+``\s:2573535,c:1671533231*08\``), a trailer of the US Coast Guard (``,r003669987,1152921693``), a
+Gatehouse line before it (``$PGHP``).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from functools import reduce
 from operator import xor
 from typing import NamedTuple
 
-# Groups: tag block, body under the checksum, VDM or VDO, parts, part, sequence id, channel, payload, fill bits,
-# checksum, trailer.
+# Groups: tag block, body under the checksum, VDM or VDO, parts, part, sequence id, channel,
+# payload, fill bits, checksum, trailer.
 SENTENCE = re.compile(
     rb"(?:\\([^\\]{0,1024})\\)?[!$]([!-+\--~]{2}(VD[MO]),([1-9]),([1-9]),(\d{0,2}),([0-9A-Za-z]{0,2}),"
     rb"([0-W`-w]+),([0-5]))\*([0-9A-Fa-f]{2})([ -\[\]-~]*)"

@@ -1,7 +1,7 @@
 """Camera detections in JSON lines to rows of the `camera_detection` layer.
 
-The foot edge of the image box, its lower side, is where the thing stands; the camera's homography brings it to the
-ground as a line.
+The foot edge of the image box, its lower side, is where the thing stands; the camera's homography
+brings it to the ground as a line.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def rows_of(
 
     Returns
     -------
-    Rows with the foot edges in metres of the city's CRS, the refused lines, and the number of blank lines.
+    Rows with the foot edges in metres of the city's CRS, the refused lines, and the number of blank
+    lines.
     """
     rejects: list[Reject] = []
     kept: list[tuple[Line, dict[str, Any], shapely.LineString]] = []

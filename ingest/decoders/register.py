@@ -22,7 +22,7 @@ def required_columns(spec: LayerSpec) -> list[str]:
 
 
 def rows_of(chunk: Chunk, spec: LayerSpec) -> Rows:
-    """Convert a chunk for the gate: geometry from ``wkt``, or from ``lon`` and ``lat`` in the table's CRS."""
+    """Convert a chunk for the gate: places from ``wkt``, or ``lon`` and ``lat`` in its CRS."""
     columns = {name: values for name, values in chunk.columns.items() if name in _names(spec)}
     geometries = _geometries(chunk) if spec.has_geometry else None
     return Rows(chunk.numbers, columns, geometries, chunk.raws.__getitem__)

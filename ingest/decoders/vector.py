@@ -79,7 +79,8 @@ class VectorFile:
 
         Parameters
         ----------
-        spec : layer to fill; columns that it doesn't declare are left out of the rows, but stay in their raw text.
+        spec : layer to fill; columns that it doesn't declare are left out of the rows, but stay in
+            their raw text.
         renamed : our names to the file's, where they differ.
 
         Raises

@@ -36,9 +36,10 @@ class Station:
 def rows_of(chunk: Chunk, stations: Mapping[str, Station], file: str) -> tuple[Rows, list[Reject]]:
     """Convert a chunk for the gate.
 
-    Masses of axles become lists, km/h become m/s, the place is the station's. A record whose numbers contradict one
-    another is refused here: another number of axles than masses, masses that don't add up to the gross mass (1 % and
-    50 kg allowed), an unknown station, a lane that the station does not have, no plate.
+    Masses of axles become lists, km/h become m/s, the place is the station's. A record whose
+    numbers contradict one another is refused here: another number of axles than masses, masses that
+    don't add up to the gross mass (1 % and 50 kg allowed), an unknown station, a lane that the
+    station does not have, no plate.
     """
     rejects: list[Reject] = []
     kept: list[int] = []

@@ -54,7 +54,8 @@ def take_in(
 
     Returns
     -------
-    The account: ``read = accepted + rejected``, a line with several sentences counted once for each.
+    The account: ``read = accepted + rejected``, a line with several sentences counted once for
+    each.
     """
     chosen = options or AisOptions()
     if base_time is not None:
@@ -79,7 +80,7 @@ def take_in_messages(
     at: datetime,
     progress: Progress | None = None,
 ) -> Tally:
-    """Take a Parquet table of messages that others decoded in (columns: `ingest.decoders.ais_messages`)."""
+    """Take messages that others decoded in, as Parquet (columns: `ingest.decoders.ais_messages`)."""
     total = Tally()
     with receipt(home, "ais", path, total) as note:
         if note.sha256:

@@ -35,7 +35,8 @@ def take_in(
     city, store : the city and its store.
     home : folder of ``positions/`` and ``rejects/``.
     paths : CSV files with ``plate,time,lon,lat`` and maybe ``speed_kmh,course_deg,ignition``.
-    source : its datum, its zone for times without one, its names of columns; without it EPSG:4326, and times need a zone.
+    source : its datum, its zone for times without one, its names of columns; without it EPSG:4326,
+        and times need a zone.
     at : the clock.
     progress : called with (bytes read, bytes in all, file name).
     """

@@ -43,8 +43,10 @@ def take_in(
     ----------
     layer : id of the layer to fill.
     paths : files of one layer each.
-    crs : reference system of the coordinates, over what the file or the source says: ``EPSG:4490``, ``GCJ-02`` …
-    source : its CRS where neither ``crs`` nor the file names one, its zone, names of columns, encoding.
+    crs : reference system of the coordinates, over what the file or the source says: ``EPSG:4490``,
+        ``GCJ-02`` …
+    source : its CRS where neither ``crs`` nor the file names one, its zone, names of columns,
+        encoding.
     at : the clock.
     progress : called with (rows or bytes read, in all, file name).
 
@@ -98,7 +100,7 @@ def _vector(
 
 
 def _system(crs: str | None, source: Source | None, named: str | None) -> str | None:
-    """CRS by order: given, an offset system of the source (no file can name one), the file's, the source's."""
+    """CRS by order: given, an offset system of the source (no file names one), file's, source's."""
     if crs is not None:
         return crs
     if source is not None and source.crs.upper() in systems.OFFSET_SYSTEMS:

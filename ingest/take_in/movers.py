@@ -183,7 +183,8 @@ def write_tracks(
 ) -> int:
     """Build again the tracks that new positions belong to; return how many there are.
 
-    Tracks that new positions join or lengthen at their start have other ids from then on; their old ones go to history.
+    Tracks that new positions join or lengthen at their start have other ids from then on; their old
+    ones go to history.
     """
     spec, written = city.layer(kind.tracks), 0
     for movers in touched.groups():

@@ -77,7 +77,8 @@ class Receipt:
 def receipt(home: Path, feed: str, path: Path, total: Tally) -> Iterator[Receipt]:
     """Open the account of one file; at the end it is added to the total.
 
-    A file that can't be opened is refused as ``unreadable``, and the block is given a receipt whose checksum is "".
+    A file that can't be opened is refused as ``unreadable``, and the block is given a receipt whose
+    checksum is "".
     """
     try:
         sha256, failure = sha256_of(path), None

@@ -29,7 +29,7 @@ def take_in(
     at: datetime,
     progress: Progress | None = None,
 ) -> Tally:
-    """Take register files into a layer; rows are upserted by id, so a register's states are its history.
+    """Take register files into a layer; rows are upserted by id, so its states are its history.
 
     Parameters
     ----------

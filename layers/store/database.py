@@ -88,9 +88,13 @@ class SqlDatabase(Store):
         self._make(connection, SHARED)
 
     @staticmethod
-    def _make(connection: Connection, metadata: MetaData) -> None:
+    def _own_tables(connection: Connection) -> set[str]:
+        inspector = inspect(connection)
+        return set(inspector.get_table_names(schema=inspector.default_schema_name))
+
+    def _make(self, connection: Connection, metadata: MetaData) -> None:
         """Make what the store lacks; what other schemas of the search path hold is not its own."""
-        own = set(inspect(connection).get_table_names())
+        own = self._own_tables(connection)
         lacking = [table for name, table in metadata.tables.items() if name not in own]
         metadata.create_all(connection, tables=lacking, checkfirst=False)
 
@@ -98,7 +102,7 @@ class SqlDatabase(Store):
         """See `Store.create`."""
         tables = layer_tables(spec, self.grammar.backend)
         with self.writing() as connection:
-            if spec.id in inspect(connection).get_table_names():
+            if spec.id in self._own_tables(connection):
                 self._check_columns(connection, tables)
             else:
                 self._make(connection, tables.current.metadata)

@@ -1,4 +1,4 @@
-"""Every real AIS file through the same decoder, as a table: ``python -m tests.ingest.report_real``."""
+"""Every real AIS file through one decoder, as a table: ``python -m tests.ingest.report_real``."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def missed(
             ours = ais_payload.fix_of(read)
             theirs = [float(str(answer[k])) for k in ("x", "y", "sog", "cog")]
             apart = [
-                abs(ours[4] / 600_000 - theirs[0]) > 1e-5, abs(ours[5] / 600_000 - theirs[1]) > 1e-5,
-                abs(ours[2] / 10 - theirs[2]) > 0.051, abs(ours[6] / 10 - theirs[3]) > 0.051,
+                abs(ours[4] / 600_000 - theirs[0]) > 1e-5, abs(ours[5] / 600_000 - theirs[1]) >
+                1e-5, abs(ours[2] / 10 - theirs[2]) > 0.051, abs(ours[6] / 10 - theirs[3]) > 0.051,
             ]  # fmt: skip
             if any(apart):
                 yield "position", answer

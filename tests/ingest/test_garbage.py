@@ -1,4 +1,4 @@
-"""What is no data is refused with a reason; the good rows around it are stored, and text is only ever text."""
+"""What is no data is refused with a reason; good rows around it stay, and text is only text."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ BAD_ROWS = {
     "nul": "A1\0,2020-07-01T08:00:00+08:00,121.5,31.2,36,90,1",
     **{
         f"time {t}": f"A1,{t},121.5,31.2,36,90,1"
-        for t in ("", "soon", "1593541340", "2020-13-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-01-01T00:00:00Z")
+        for t in ("", "soon", "1593541340", "2020-13-01T00:00:00Z", "1970-01-01T00:00:00Z",
+                  "9999-01-01T00:00:00Z")
     },
     **{
         f"lon {v}": f"A1,2020-07-01T08:00:00+08:00,{v},31.2,36,90,1"
@@ -112,9 +113,12 @@ BAD_ROWS = {
         for v in ("-1", "900", "fast", "inf", "1e400")
     },
     **{
-        f"course {v}": f"A1,2020-07-01T08:00:00+08:00,121.5,31.2,36,{v},1" for v in ("-1", "361", "N")
+        f"course {v}": f"A1,2020-07-01T08:00:00+08:00,121.5,31.2,36,{v},1"
+        for v in ("-1", "361", "N")
     },
-    **{f"ignition {v}": f"A1,2020-07-01T08:00:00+08:00,121.5,31.2,36,90,{v}" for v in ("2", "maybe")},
+    **{
+        f"ignition {v}": f"A1,2020-07-01T08:00:00+08:00,121.5,31.2,36,90,{v}" for v in ("2", "maybe")
+    },
 }  # fmt: skip
 
 

@@ -1,0 +1,159 @@
+"""Batch and live give the same events, whatever the batches, whoever is killed in between."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+
+from ingest.live import LiveDecoder
+from ingest.sources.file import read_lines
+from ingest.sources.line import Line
+from layers.city import City
+from layers.positions import PositionStore
+from layers.query import Query
+from layers.store import Store, open_store
+from onemap.home import Home
+from onemap.live import LivePipeline
+from tests.running import DemoCity
+
+pytestmark = pytest.mark.xdist_group("demo")
+RULES = {"unregistered_vessel", "closed_zone_presence"}
+AT = datetime(2020, 7, 2, tzinfo=UTC)
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture(scope="module")
+def city(pudong_folder: Path) -> City:
+    return City(pudong_folder)
+
+
+@pytest.fixture(scope="module")
+def references(demo: DemoCity, city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that knows zones and registers, and has seen no vessel yet."""
+    file = tmp_path_factory.mktemp("references") / "onemap.gpkg"
+    source = open_store(str(demo.store), city)
+    target = open_store(str(file), city)
+    for spec in city.layers.values():
+        target.create(spec)
+    with target.transaction() as unit:
+        for layer in ("adm_district", "adm_street_town", "marine_zone", "vessel_registry"):
+            rows = source.frame(Query(layer))
+            wanted = [p.name for p in city.layer(layer).properties]
+            frame = gpd.GeoDataFrame(rows[[*wanted, rows.geometry.name]])
+            unit.upsert(city.layer(layer), frame, at=AT, source="test")
+    source.close()
+    target.close()
+    return file
+
+
+def open_copy(file: Path, folder: Path, city: City) -> tuple[Store, Home]:
+    folder.mkdir(exist_ok=True)
+    if not (folder / "onemap.gpkg").exists():
+        shutil.copy(file, folder / "onemap.gpkg")
+    url = str(folder / "onemap.gpkg")
+    return open_store(url, city), Home(city.folder, url, folder)
+
+
+def lines(demo: DemoCity) -> list[Line]:
+    with gzip.open(demo.inputs / "ais" / "ais.nmea.gz"):
+        return list(read_lines(demo.inputs / "ais" / "ais.nmea.gz"))
+
+
+def cuts(total: int, seed: int) -> Iterator[tuple[int, int]]:
+    rng = np.random.default_rng(seed)
+    bounds = [0, *sorted(rng.choice(np.arange(1, total), 12, replace=False).tolist()), total]
+    yield from itertools.pairwise(bounds)
+
+
+def alerts(store: Store) -> list[tuple[object, ...]]:
+    frame = store.frame(Query("alert"))
+    chosen = frame[frame["rule"].isin(RULES)].sort_values("alert_id")
+    places = [shape.wkb_hex for shape in chosen.geometry]
+    columns = ["alert_id", "rule", "rule_version", "subject", "start_time", "end_time"]
+    said = [chosen[name] for name in (*columns, "confidence", "sentence_en", "sentence_zh")]
+    evidence = [str(value) for value in chosen["evidence"]]
+    return list(zip(*said, evidence, places, strict=True))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_live_finds_what_batch_finds_byte_for_byte(
+    demo: DemoCity, city: City, references: Path, tmp_path: Path, seed: int
+) -> None:
+    store, home = open_copy(references, tmp_path / "live", city)
+    live = LivePipeline(city, store, home, "test")
+    everything = lines(demo)
+    for start, end in cuts(len(everything), seed):
+        live.commit(live.decoder.feed(everything[start:end]), at=AT)
+    live.commit(live.decoder.finish(), at=AT)
+    live.finish(at=AT)
+    found = alerts(store)
+    store.close()
+    batch = open_store(str(demo.store), city)
+    expected = alerts(batch)
+    batch.close()
+    assert len(expected) > 10
+    assert found == expected
+
+
+def test_a_feed_killed_at_any_commit_goes_on_and_finds_the_same(
+    demo: DemoCity,
+    city: City,
+    references: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = lines(demo)
+    steps = list(cuts(len(everything), 3))
+    killed_at = iter([2, 5, 5, 9])
+    fatal = next(killed_at)
+    done = 0
+    while True:
+        store, home = open_copy(references, tmp_path / "live", city)
+        live = LivePipeline(city, store, home, "test", decoder=LiveDecoder())
+        rest = everything[live.decoder.line :]
+        try:
+            for step, (start, end) in enumerate(steps):
+                if end <= live.decoder.line:
+                    continue
+                taken = [line for line in rest if start < line.number <= end]
+                batch = live.decoder.feed(taken)
+                if step == fatal:
+                    fatal = next(killed_at, -1)
+                    die_before_commit(live, monkeypatch)
+                live.commit(batch, at=AT)
+            live.commit(live.decoder.finish(), at=AT)
+            live.finish(at=AT)
+            break
+        except Killed:
+            done += 1
+            monkeypatch.undo()
+            store.close()
+    assert done == 4
+    found = alerts(store)
+    fixes = PositionStore(home.positions).scan("ais")
+    store.close()
+    batch_store = open_store(str(demo.store), city)
+    assert found == alerts(batch_store)
+    batch_store.close()
+    whole = PositionStore(demo.store.parent / "positions").scan("ais")
+    assert fixes["pid"].to_pylist() == whole["pid"].to_pylist()
+
+
+def die_before_commit(live: LivePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next commit write its positions and rows, and fall over before the end of the unit."""
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(live, "_write_last", die)
