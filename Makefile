@@ -22,7 +22,7 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 
 $(VENV)/installed-tests: $(VENV)/installed
 	@echo "installing what the tests need into $(VENV) …"
-	@$(PIP) install --constraint constraints.txt --editable '.[test,notebooks]'
+	@$(PIP) install --constraint constraints.txt --editable '.[test,notebooks,bench]'
 	@touch $@
 
 run: install  ## build the demo city if absent, play its feeds, serve the one map on 127.0.0.1:5000

@@ -45,9 +45,11 @@ def _markdown(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Last results of `make bench`",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}, " + ", ".join(f"{n} {version(n)}" for n in LIBRARIES) + ".",
-        "All data are synthetic unless the row says otherwise; one run on one machine, other work idle.",
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+        + ".",
+        "All data are synthetic unless the row says otherwise; one run on one machine.",
         "",
         "| " + " | ".join(heads) + " |",
         "|" + "---|" * len(heads),

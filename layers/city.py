@@ -34,7 +34,7 @@ from layers.city_declaration import (
     Source,
 )
 from layers.declaration import Declaration, Location, read
-from layers.errors import DeclarationError, UnknownLayer
+from layers.errors import DeclarationError, UnknownLayerError
 from layers.spec import LayerSpec
 from layers.text import Text
 
@@ -119,11 +119,11 @@ class City:
         return self._departments
 
     def layer(self, layer: str) -> LayerSpec:
-        """Return a layer's declaration; UnknownLayer where there is none."""
+        """Return a layer's declaration; UnknownLayerError where there is none."""
         try:
             return self.layers[layer]
         except KeyError:
-            raise UnknownLayer(layer, list(self.layers)) from None
+            raise UnknownLayerError(layer, list(self.layers)) from None
 
     def path(self, relative: str) -> Path:
         """Return a file inside the city's folder.

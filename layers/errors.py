@@ -28,7 +28,7 @@ class DeclarationError(OnemapError):
         super().__init__(f"{file}:{line}: {field or '(file)'}: {reason}")
 
 
-class UnknownLayer(OnemapError):
+class UnknownLayerError(OnemapError):
     """No layer of that id is declared."""
 
     def __init__(self, layer: str, known: list[str] | None = None) -> None:

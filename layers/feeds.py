@@ -37,7 +37,7 @@ class Tally:
 
     Attributes
     ----------
-    accepted : lines taken, by what they were (``position``, ``static``, ``duplicate``, ``comment`` …).
+    accepted : lines taken, by what they were (``position``, ``static``, ``comment`` …).
     rejected : lines refused, by reason.
     """
 
@@ -61,7 +61,8 @@ class Tally:
             inner = ", ".join(f"{k} {v:,}" for k, v in sorted(counts.items()) if v)
             return f"{counts.total():,}" + (f" ({inner})" if inner else "")
 
-        return f"read {self.read:,} = accepted {side(self.accepted)} + rejected {side(self.rejected)}"
+        accepted, rejected = side(self.accepted), side(self.rejected)
+        return f"read {self.read:,} = accepted {accepted} + rejected {rejected}"
 
     def as_dict(self) -> dict[str, Any]:
         """The same numbers for machines."""

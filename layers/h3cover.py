@@ -1,7 +1,7 @@
 """Cells that a geometry touches.
 
-Areas are filled by the H3 library. Lines are not: the library walks a line from cell to cell between its
-vertices and passes cells that it only clips, so lines are followed here by bisection.
+Areas are filled by the H3 library. Lines are not: the library walks a line from cell to cell
+between its vertices and passes cells that it only clips, so lines are followed here by bisection.
 """
 
 from __future__ import annotations

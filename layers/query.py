@@ -9,7 +9,9 @@ from typing import Any, Literal
 import shapely
 
 Box = tuple[float, float, float, float]
-SpatialPredicate = Literal["intersects", "within", "contains", "disjoint", "crosses", "touches", "overlaps", "equals"]
+SpatialPredicate = Literal[
+    "intersects", "within", "contains", "disjoint", "crosses", "touches", "overlaps", "equals"
+]
 
 
 @dataclass(frozen=True)

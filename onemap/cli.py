@@ -22,8 +22,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
-        "The open city brain: every governance element a layer on one H3 grid, one map for any GIS client.\n\n"
-        "Start with [bold]onemap run[/bold]: it builds the demo city, plays its feeds and serves the map."
+        "The open city brain: every governance element a layer on one H3 grid, "
+        "one map for any GIS client.\n\n"
+        "Start with [bold]onemap run[/bold]: it builds the demo city, plays its feeds "
+        "and serves the map."
     ),
     rich_markup_mode="rich",
 )
@@ -59,7 +61,11 @@ def _root(
 
 
 def main() -> None:
-    """Run the command; an error a user can mend is one line and exit status 1, a fault of ours has an id."""
+    """Run the command.
+
+    An error that a user can mend is one line and exit status 1; a fault of ours has an id and
+    status 2.
+    """
     try:
         app()
     except OnemapError as failure:

@@ -67,8 +67,8 @@ def find_city(given: Path | None = None) -> Path:
 def locate(city_folder: Path | None = None, store: str | None = None) -> Home:
     """Resolve city and store; the store is ``var/<city>/onemap.gpkg`` unless one is named.
 
-    What is kept beside the store lies in the GeoPackage's own folder, or for PostGIS in ``ONEMAP_HOME``
-    (``var/<city>`` by default).
+    What is kept beside the store lies in the GeoPackage's own folder, or for PostGIS in
+    ``ONEMAP_HOME`` (``var/<city>`` by default).
     """
     city = find_city(city_folder)
     default = Path(os.environ.get("ONEMAP_HOME") or Path("var") / city.resolve().name)

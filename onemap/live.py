@@ -39,7 +39,7 @@ class Committed:
 
     Attributes
     ----------
-    fixes : positions released; ``late`` of them came too late for the rules and are kept as positions only.
+    fixes : positions released; ``late`` of them came too late for the rules and are only kept.
     alerts, cases : new ones.
     events : findings of the rules, old ones included.
     tally : what became of the lines.
@@ -88,7 +88,7 @@ class LivePipeline:
 
     @property
     def offset(self) -> int:
-        """Bytes of the source behind the last committed line, for a source that can be read again."""
+        """Bytes of the source up to the last committed line, for one that can be read again."""
         return self.decoder.offset
 
     def commit(self, batch: LiveBatch, *, at: datetime) -> Committed:

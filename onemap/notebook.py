@@ -76,7 +76,7 @@ class OneMap:
         self.store.close()
 
     def layers(self) -> pd.DataFrame:
-        """The catalogue: one row for each layer with titles, domain, geometry, owner and number of rows."""
+        """The catalogue: a row for each layer with titles, domain, geometry, owner and count."""
         present = set(self.store.layers())
         rows = [
             {
@@ -206,7 +206,7 @@ def open_city(city: str | Path | None = None, store: str | None = None) -> OneMa
     Parameters
     ----------
     city : its folder; ``ONEMAP_CITY`` or the only folder under ``data/`` by default.
-    store : GeoPackage path or PostgreSQL URL; ``ONEMAP_STORE`` or ``var/<city>/onemap.gpkg`` by default.
+    store : GeoPackage path or PostgreSQL URL; ``ONEMAP_STORE`` or ``var/<city>/onemap.gpkg``.
     """
     import os
 

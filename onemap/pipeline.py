@@ -54,7 +54,8 @@ def detect(
 ) -> list[Found]:
     """Run rules over everything taken in; write their alerts and open the cases.
 
-    Each rule's alerts and cases are one transaction. A second run finds the same ids and changes nothing.
+    Each rule's alerts and cases are one transaction. A second run finds the same ids and changes
+    nothing.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def _run(rule: Rule, columns: Iterable[Columns]) -> tuple[list[Event], int]:
 
 
 def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns]:
-    """Columns of a feed in order of time: positions a UTC day at a time, so that memory stays flat."""
+    """Columns of a feed in order of time: positions by UTC day, so that memory stays flat."""
     if feed == "ais":
         positions = PositionStore(home.positions)
         for day in sorted({*positions.days("ais"), *positions.days("ais_identity")}):

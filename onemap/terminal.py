@@ -23,7 +23,8 @@ Report = Callable[[int, int, str], None]
 def progress_bar(title: str, quiet: bool = False) -> Iterator[Report]:
     """Show how far long work is; yields ``report(done, total, what)``.
 
-    A bar goes to standard error, so that standard output stays data; without a terminal nothing is drawn.
+    A bar goes to standard error, so that standard output stays data; without a terminal nothing
+    is drawn.
     """
     if quiet or not err.is_terminal:
         yield lambda done, total, what: None

@@ -46,6 +46,6 @@ def pudong_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, pudong_folder: Path) -> DemoCity:
-    """The demo city, built and played at a small scale (tests that use it share one xdist group)."""
+    """The demo city, built and played at a small scale; its tests share one xdist group."""
     folder = tmp_path_factory.mktemp("demo")
     return play_demo(pudong_folder, folder / "store" / "onemap.gpkg", folder / "inputs")

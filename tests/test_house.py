@@ -1,4 +1,4 @@
-"""The house itself: documentation, names, sizes, and a repository that speaks of the project alone."""
+"""The house itself: documents, names, sizes; a repository that speaks of the project alone."""
 
 from __future__ import annotations
 

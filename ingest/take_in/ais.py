@@ -80,7 +80,7 @@ def take_in_messages(
     at: datetime,
     progress: Progress | None = None,
 ) -> Tally:
-    """Take messages that others decoded in, as Parquet (columns: `ingest.decoders.ais_messages`)."""
+    """Take messages that others decoded in, as Parquet (columns: `decoders.ais_messages`)."""
     total = Tally()
     with receipt(home, "ais", path, total) as note:
         if note.sha256:

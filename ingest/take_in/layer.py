@@ -52,7 +52,7 @@ def take_in(
 
     Raises
     ------
-    UnknownLayer
+    UnknownLayerError
         where the layer is not declared.
     CrsError
         for a CRS that is not known.

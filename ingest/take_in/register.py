@@ -40,7 +40,7 @@ def take_in(
 
     Raises
     ------
-    UnknownLayer
+    UnknownLayerError
         where the layer is not declared.
     QueryError
         for a layer with places; these come in as layers, with their CRS.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, select
 from sqlalchemy.exc import DataError, DBAPIError
 
 from layers.city import City
-from layers.errors import QueryError, StoreError, UnknownLayer
+from layers.errors import QueryError, StoreError, UnknownLayerError
 from layers.spec import LayerSpec
 from layers.store.base import Store
 from layers.store.grammar import Grammar
@@ -50,7 +50,7 @@ class SqlDatabase(Store):
 
         Raises
         ------
-        UnknownLayer
+        UnknownLayerError
             where no such layer is declared.
         StoreError
             where it is declared, but was never created here.
@@ -160,6 +160,6 @@ class SqlDatabase(Store):
         """Whether a layer is declared and has a table."""
         try:
             self.tables(layer)
-        except (StoreError, UnknownLayer):
+        except (StoreError, UnknownLayerError):
             return False
         return True

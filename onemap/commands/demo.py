@@ -35,7 +35,8 @@ def demo(
 ) -> None:
     """Build the demo city's inputs, take them in, find the violations and open the cases.
 
-    What is done already is not done again; interrupted, the next run goes on where this one stopped.
+    What is done already is not done again; interrupted, the next run goes on where this one
+    stopped.
     All data of the demo city are made up.
     """
     steps = _play(seed, day, scale, inputs, city, store, quiet=as_json)

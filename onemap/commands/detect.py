@@ -42,7 +42,10 @@ def evaluate(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the alerts with a truth file: precision and recall per rule, near misses that stayed silent."""
+    """Compare the alerts with a truth file.
+
+    Prints precision and recall for each rule, and how many near misses stayed silent.
+    """
     with opened(city, store) as at:
         result = run_evaluation(at.city, at.store, truth or at.home.demo / "truth.json")
     if as_json:

@@ -17,7 +17,8 @@ from onemap.terminal import out, print_json, print_table, progress_bar
 app = typer.Typer(
     no_args_is_help=True,
     help=(
-        "Take files in. Every reader prints read = accepted + rejected; refused lines are kept with their reason "
+        "Take files in. Every reader prints read = accepted + rejected; refused lines are kept "
+        "with their reason "
         "(onemap ingest rejects) and can be corrected and fed again."
     ),
 )
@@ -70,7 +71,7 @@ def ais(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take NMEA 0183 AIS sentences in (plain, gzip): tag blocks, multi-part messages, receiver times."""
+    """Take NMEA 0183 AIS sentences in: tag blocks, multi-part messages, receiver times."""
     _run("ais", files, city, store, as_json, source=source)
 
 
@@ -117,7 +118,7 @@ def layer(
     crs: Annotated[
         str | None,
         typer.Option(
-            help="CRS of the coordinates: EPSG:4490, GCJ-02, BD-09 …; needed where the file names none."
+            help="CRS of the coordinates (EPSG:4490, GCJ-02 …); needed where the file names none."
         ),
     ] = None,
     source: SourceOption = None,
@@ -125,7 +126,7 @@ def layer(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fill a layer from any vector file that GDAL reads; each row is checked against the declaration."""
+    """Fill a layer from any vector file that GDAL reads; each row is checked as declared."""
     _run("layer", files, city, store, as_json, layer=layer, crs=crs, source=source)
 
 

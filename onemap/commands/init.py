@@ -10,7 +10,8 @@ from onemap.terminal import out, print_json
 def init(city: CityOption = None, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Make the store's tables and load the city's declared rows (zones and the like).
 
-    Harmless where they exist: declared rows that changed are updated, their old state goes to history.
+    Harmless where they exist: declared rows that changed are updated, their old state goes to
+    history.
     """
     with opened(city, store) as at:
         loaded = initialise(at.city, at.store, at.home, at=now())
@@ -18,7 +19,8 @@ def init(city: CityOption = None, store: StoreOption = None, as_json: JsonOption
             print_json({layer: tally.as_dict() for layer, tally in loaded.items()})
             return
         out.print(
-            f"{at.city.title.en} {at.city.title.zh}: {len(at.city.layers)} layers in {at.home.store_url}"
+            f"{at.city.title.en} {at.city.title.zh}: "
+            f"{len(at.city.layers)} layers in {at.home.store_url}"
         )
         for layer, tally in loaded.items():
             out.print(f"  {layer}: {tally.sentence()}")

@@ -24,11 +24,13 @@ def serve(
 ) -> None:
     """Serve the one map: OGC APIs for GIS clients, pages for people.
 
-    There are no accounts in this version, so it listens on this machine only and refuses any other address.
+    There are no accounts in this version, so it listens on this machine only and refuses any other
+    address.
     """
     if not is_loopback(host):
         raise OnemapError(
-            f"refusing to listen on {host}: without accounts the map is for this machine only (127.0.0.1)"
+            f"refusing to listen on {host}: "
+            "without accounts the map is for this machine only (127.0.0.1)"
         )
     with opened(city, store) as at:
         for spec in at.city.layers.values():

@@ -34,8 +34,8 @@ def watch(
 ) -> None:
     """Read AIS from the network and run the rules on it, at most a second behind.
 
-    Alerts, cases, the rules' state and how far the feed came are committed together; stopped or killed, it goes on
-    where it was. The rules are the ones of `onemap detect` and find the same.
+    Alerts, cases, the rules' state and how far the feed came are committed together; stopped or
+    killed, it goes on where it was. The rules are the ones of `onemap detect` and find the same.
     """
     asyncio.run(_watch(address, rule, once, city, store))
 

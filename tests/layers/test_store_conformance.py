@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from layers.city import City
-from layers.errors import QueryError, StoreError, UnknownLayer
+from layers.errors import QueryError, StoreError, UnknownLayerError
 from layers.query import Query, TimeInterval
 from layers.store import Store, WriteCount, open_store
 from tests.layers.conftest import DAY, MONDAY, make_rows, make_spec, put
@@ -43,7 +43,7 @@ class TestCreate:
             store.create(make_spec(properties={"code": "string", "seen_at": "datetime"}))
 
     def test_an_undeclared_layer_is_unknown(self, store: Store) -> None:
-        with pytest.raises(UnknownLayer):
+        with pytest.raises(UnknownLayerError):
             store.count(Query("nowhere"))
 
     def test_a_declared_layer_without_table_says_so(self, store: Store) -> None:

@@ -151,7 +151,7 @@ def test_a_feed_killed_at_any_commit_goes_on_and_finds_the_same(
 
 
 def die_before_commit(live: LivePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the next commit write its positions and rows, and fall over before the end of the unit."""
+    """Let the next commit write positions and rows, and fall over before the unit's end."""
 
     def die(*_: object, **__: object) -> None:
         raise Killed
