@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.decoders import ais_payload as payloads
+from ingest.decoders import ais_statics as statics
 from ingest.decoders.ais_batch import AisBatch, Collector, Message, Origin
 from ingest.decoders.ais_clock import Clock, gatehouse, gps_time, plausible
 from ingest.decoders.ais_parts import Assembly, Part
 from ingest.decoders.ais_payload import Payload, PayloadError
-from ingest.decoders.ais_positions import FAST_CHARACTERS, FAST_TYPES
+from ingest.decoders.ais_positions import FAST_CHARACTERS, FAST_TYPES, LAST_MMSI
 from ingest.decoders.ais_sentence import (
     ANY_SENTENCE,
     NEXT_SENTENCE,
@@ -32,7 +33,6 @@ from ingest.sources.line import Line
 from layers.positions import Quality
 
 _LOOSE, _OWN = int(Quality.LOOSE_TIME), int(Quality.OWN_SHIP)
-_LAST_MMSI = 999_999_999
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,12 @@ class AisDecoder:
             self._remember(payload, t)
             self._out.fast.append(payload)
             self._out.fast_origins.append(origin)
-            return
-        self._message(origin, ((payload, fill),), payload)
+        elif fill == 0 and _is_class_b_static(payload):
+            self._remember(payload, t)
+            self._out.class_b.append(payload)
+            self._out.class_b_origins.append(origin)
+        else:
+            self._message(origin, ((payload, fill),), payload)
 
     def _joined(self, parts: list[Part], station: str) -> None:
         payload: Payload = tuple((part.payload, part.fill) for part in parts)
@@ -210,7 +214,13 @@ class AisDecoder:
             return
         flags = dated[0].flags | (_LOOSE if dated[0].loose else 0)
         receiver = next((part.station for part in parts if part.station), station)
-        self._message(Origin(last.line, t, receiver, flags, raw), payload, key)
+        origin = Origin(last.line, t, receiver, flags, raw)
+        if _is_voyage(payload, key):
+            self._remember(key, t)
+            self._out.voyages.append(key)
+            self._out.voyage_origins.append(origin)
+        else:
+            self._message(origin, payload, key)
 
     def _is_duplicate(self, key: bytes, t: int) -> bool:
         last = self._heard.get(key)
@@ -246,7 +256,7 @@ class AisDecoder:
             return
         self._remember(key, origin.t)
         kind = int(message.msg_type)
-        if kind in payloads.STATICS and not 0 < int(message.mmsi) <= _LAST_MMSI:
+        if kind in payloads.STATICS and not 0 < int(message.mmsi) <= LAST_MMSI:
             self._out.refuse(origin.line, "bad_mmsi", f"MMSI {message.mmsi}", origin.raw)
             return
         if kind in payloads.STATICS:
@@ -333,3 +343,16 @@ class AisDecoder:
             return
         self._clock.set(ms, station, data)
         self._out.accepted["time"] += 1
+
+
+def _is_class_b_static(payload: bytes) -> bool:
+    if payload[0] != statics.CLASS_B_TYPE or len(payload) != statics.CLASS_B_CHARACTERS:
+        return False
+    return statics.is_class_b_part(payload)
+
+
+def _is_voyage(payload: Payload, key: bytes) -> bool:
+    if key[0] != statics.VOYAGE_TYPE or len(key) != statics.VOYAGE_CHARACTERS:
+        return False
+    *before, (_, fill) = payload
+    return fill == statics.VOYAGE_FILL and not any(padding for _, padding in before)

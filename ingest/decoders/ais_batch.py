@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.decoders import ais_positions as positions
+from ingest.decoders import ais_statics as statics
 from ingest.decoders.ais_payload import Identity, Payload, RawFix
 from ingest.sources.line import Line
 from layers.feeds import Reject, Tally
@@ -55,7 +56,7 @@ class AisBatch:
     newest_ms: int | None
 
 
-@dataclass
+@dataclass(slots=True)
 class Origin:
     """Where a message came from: what its rows and rejects are marked with."""
 
@@ -76,6 +77,10 @@ class Collector:
     slow_origins: list[Origin] = field(default_factory=list)
     identities: list[Identity] = field(default_factory=list)
     identity_origins: list[Origin] = field(default_factory=list)
+    voyages: list[bytes] = field(default_factory=list)
+    voyage_origins: list[Origin] = field(default_factory=list)
+    class_b: list[bytes] = field(default_factory=list)
+    class_b_origins: list[Origin] = field(default_factory=list)
     accepted: Counter[str] = field(default_factory=Counter)
     rejects: list[Reject] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
@@ -101,6 +106,7 @@ class Collector:
         lines = np.array([origin.line.number for origin in good], np.int64)
         order = np.argsort(t, kind="stable")
         fixes = positions.fixes_of(raw[chosen], t, receiver, flags).take(pa.array(order))
+        self._name()
         rejected = Counter(reject.reason for reject in self.rejects)
         return AisBatch(
             fixes, self._identities(), lines[order], Tally(self.accepted, rejected),
@@ -121,6 +127,20 @@ class Collector:
             detail = f"MMSI {found['mmsi']} at {place}"
             self.refuse(origin.line, positions.VERDICTS[verdict[row]], detail, origin.raw)
 
+    def _name(self) -> None:
+        """Decode the static messages of the usual lengths; the rest is decoded already."""
+        for found, origins in (
+            (statics.voyage_identities(self.voyages), self.voyage_origins),
+            (statics.class_b_identities(self.class_b), self.class_b_origins),
+        ):
+            for identity, origin in zip(found, origins, strict=True):
+                if not 0 < identity[0] <= positions.LAST_MMSI:
+                    self.refuse(origin.line, "bad_mmsi", f"MMSI {identity[0]}", origin.raw)
+                    continue
+                self.accepted["static"] += 1
+                self.identities.append(identity)
+                self.identity_origins.append(origin)
+
     def _identities(self) -> pa.Table:
         mmsi = np.array([row[0] for row in self.identities], np.int64)
         t = np.array([origin.t for origin in self.identity_origins], np.int64)
@@ -130,4 +150,5 @@ class Collector:
         receiver = pa.array([origin.receiver for origin in self.identity_origins], pa.string())
         arrays = [mover, t, *columns, receiver, identity_ids(mover, t, content)]
         cast = [pa.array(a).cast(f.type) for a, f in zip(arrays, IDENTITIES, strict=True)]
-        return pa.table(cast, schema=IDENTITIES)
+        order = np.argsort(t, kind="stable")
+        return pa.table(cast, schema=IDENTITIES).take(pa.array(order))

@@ -34,7 +34,7 @@ Matrix = npt.NDArray[np.int64]
 _KNOT_MPS = 1852 / 3600
 _DEGREE = 600_000
 _H3_RESOLUTION = 8
-_LAST_MMSI = 999_999_999
+LAST_MMSI = 999_999_999
 # Start bit and width of each field; type 18 has no navigational status.
 _CLASS_A = {
     "mmsi": (8, 30), "nav": (38, 4), "sog": (50, 10), "accuracy": (60, 1), "lon": (61, 28),
@@ -75,7 +75,7 @@ def verdicts(raw: Raw) -> npt.NDArray[np.int8]:
     found = np.full(len(raw), POSITION, np.int8)
     found[(np.abs(lon) > 180 * _DEGREE) | (np.abs(lat) > 90 * _DEGREE)] = OUT_OF_RANGE
     found[(lon == 181 * _DEGREE) | (lat == 91 * _DEGREE)] = UNAVAILABLE
-    found[(raw["mmsi"] > _LAST_MMSI) | (raw["mmsi"] <= 0)] = BAD_MMSI
+    found[(raw["mmsi"] > LAST_MMSI) | (raw["mmsi"] <= 0)] = BAD_MMSI
     return found
 
 

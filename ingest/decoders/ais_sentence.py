@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import xor
 from typing import NamedTuple
 
@@ -65,6 +65,8 @@ def checksum(body: bytes) -> int:
     return (folded ^ folded >> 8) & 255
 
 
+# Stations say the same many times in a second.
+@lru_cache(maxsize=4096)
 def read_tag(tag: bytes) -> Tag:
     """Read a tag block without its backslashes.
 

@@ -80,9 +80,7 @@ class GpsDecoder:
         return self._batch(fixes, chunk, faults)
 
     def _batch(self, fixes: pa.Table, chunk: Chunk, faults: _Faults) -> GpsBatch:
-        pid = fixes["pid"].to_numpy(zero_copy_only=False)
-        _, first = np.unique(pid, return_index=True)
-        kept = fixes.take(pa.array(np.sort(first)))
+        kept = _distinct(fixes)
         accepted = Counter(position=kept.num_rows)
         if chunk.blank:
             accepted["blank"] = chunk.blank
@@ -133,6 +131,13 @@ class _Faults:
         """Mark rows that have no fault yet."""
         fresh = np.asarray(wrong, bool) & (self.reason == "")
         self.reason[fresh], self.field[fresh] = reason, field
+
+
+def _distinct(fixes: pa.Table) -> pa.Table:
+    """Each fix once, where it first came."""
+    codes = fixes["pid"].combine_chunks().dictionary_encode().indices.to_numpy()
+    first = np.unique(codes, return_index=True)[1]
+    return fixes if len(first) == len(codes) else fixes.take(pa.array(np.sort(first)))
 
 
 def _numbers(

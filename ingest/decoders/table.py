@@ -81,16 +81,22 @@ class TableReader:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the records, some thousands at a time."""
-        chunk = self._chunk()
+        chunk, rows = Chunk(), []
         for line in self._lines:
-            self._record(line, chunk)
-            if len(chunk.numbers) >= ROWS_AT_ONCE:
-                yield chunk
-                chunk = self._chunk()
-        yield chunk
+            values = self._record(line, chunk)
+            if values is not None:
+                rows.append(values)
+            if len(rows) >= ROWS_AT_ONCE:
+                yield self._filled(chunk, rows)
+                chunk, rows = Chunk(), []
+        yield self._filled(chunk, rows)
 
-    def _chunk(self) -> Chunk:
-        return Chunk(columns={name: [] for name in self._names})
+    def _filled(self, chunk: Chunk, rows: list[list[str]]) -> Chunk:
+        columns = zip(*rows, strict=True) if rows else ((),) * len(self._names)
+        chunk.columns = {
+            name: list(values) for name, values in zip(self._names, columns, strict=True)
+        }
+        return chunk
 
     def _columns(self, required: Sequence[str], ours: dict[str, str]) -> tuple[str, list[str]]:
         best: list[str] = []
@@ -121,43 +127,37 @@ class TableReader:
             raise TableError("the first line is no header of a CSV table")
         return text
 
-    def _record(self, line: Line, chunk: Chunk) -> None:
+    def _record(self, line: Line, chunk: Chunk) -> list[str] | None:
         data = line.data
         if not data.strip():
             chunk.blank += 1
-            return
-        fault: tuple[str, str] | None = None
-        values: list[str] = []
-        text = data.decode(self._encoding, "backslashreplace")
-        if not line.whole:
-            fault = ("too_long", f"a line of more than {len(data):,} bytes")
-        elif b"\0" in data:
-            fault = ("nul_byte", "the line has a NUL byte")
-        else:
-            fault, values = self._values(data, text)
-        if fault is not None:
-            raw = text if line.whole else text[:1024]
-            chunk.rejects.append(Reject(self._feed, line.file, line.number, "", *fault, raw))
-            return
-        chunk.numbers.append(line.number)
-        chunk.raws.append(text)
-        for name, value in zip(self._names, values, strict=True):
-            chunk.columns[name].append(value)
-
-    def _values(self, data: bytes, text: str) -> tuple[tuple[str, str] | None, list[str]]:
+            return None
         try:
-            data.decode(self._encoding)
+            text = data.decode(self._encoding)
         except UnicodeDecodeError as failure:
             detail = f"not {self._encoding} at byte {failure.start + 1}"
-            return ("bad_encoding", detail), []
-        if '"' not in text:
-            values = text.split(self._delimiter)
-        else:
-            try:
-                values = next(csv.reader([text], delimiter=self._delimiter, strict=True))
-            except (csv.Error, StopIteration) as failure:
-                return ("malformed", f"no CSV record: {failure}"), []
+            return self._refuse(line, chunk, "bad_encoding", detail)
+        if not line.whole:
+            return self._refuse(line, chunk, "too_long", f"a line of more than {len(data):,} bytes")
+        if "\0" in text:
+            return self._refuse(line, chunk, "nul_byte", "the line has a NUL byte")
+        try:
+            values = self._values(text)
+        except (csv.Error, StopIteration) as failure:
+            return self._refuse(line, chunk, "malformed", f"no CSV record: {failure}")
         if len(values) != len(self._names):
             detail = f"expected {len(self._names)} fields, found {len(values)}"
-            return ("wrong_field_count", detail), []
-        return None, values
+            return self._refuse(line, chunk, "wrong_field_count", detail)
+        chunk.numbers.append(line.number)
+        chunk.raws.append(text)
+        return values
+
+    def _values(self, text: str) -> list[str]:
+        if '"' not in text:
+            return text.split(self._delimiter)
+        return next(csv.reader([text], delimiter=self._delimiter, strict=True))
+
+    def _refuse(self, line: Line, chunk: Chunk, reason: str, detail: str) -> None:
+        text = line.data.decode(self._encoding, "backslashreplace")
+        raw = text if line.whole else text[:1024]
+        chunk.rejects.append(Reject(self._feed, line.file, line.number, "", reason, detail, raw))

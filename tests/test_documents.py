@@ -1,0 +1,51 @@
+"""What the documents say is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer
+
+from layers.city import City
+from onemap.cli import app
+from tests.running import ROOT
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_links_lead_somewhere() -> None:
+    broken = []
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+            if "://" not in target and not (document.parent / target).exists():
+                broken.append(f"{document.relative_to(ROOT)}: {target}")
+    assert not broken
+
+
+def test_every_command_in_the_documents_exists() -> None:
+    group = typer.main.get_command(app)
+    unknown = []
+    for document in DOCUMENTS:
+        for line in re.findall(r"(?<!from )onemap ((?:[a-z]+ ?)+)", document.read_text(encoding="utf-8")):
+            command: object = group
+            for word in line.split():
+                inner = getattr(command, "commands", None)
+                if inner is None:
+                    break
+                if word not in inner:
+                    unknown.append(f"{document.name}: onemap {line}")
+                    break
+                command = inner[word]
+    assert not unknown
+
+
+def test_every_rule_is_explained(pudong_folder: Path) -> None:
+    text = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    for rule in City(pudong_folder).rules:
+        assert f"## {rule}" in text
+
+
+def test_every_decision_is_numbered_once() -> None:
+    numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "adr").glob("*.md"))]
+    assert numbers == [f"{n:04d}" for n in range(1, len(numbers) + 1)]
