@@ -37,7 +37,8 @@ def cover(geometries: npt.NDArray[np.object_], resolution: int) -> list[Cells]:
     """
     n = len(geometries)
     parts, owner = _simple_parts(geometries)
-    dimension = shapely.get_dimensions(parts)
+    # A line without length is the point it stands on.
+    dimension = np.where(shapely.length(parts) > 0, shapely.get_dimensions(parts), 0)
     found: list[tuple[Integers, Cells]] = []
     for chosen, touched in ((0, _of_points), (1, _of_lines), (2, _of_areas)):
         of = np.flatnonzero(dimension == chosen)
@@ -68,8 +69,8 @@ def _simple_parts(
 
 
 def _of_points(points: npt.NDArray[np.object_], resolution: int) -> tuple[Integers, Cells]:
-    cells = cells_of_points(shapely.get_x(points), shapely.get_y(points), resolution)
-    return np.arange(len(points)), cells
+    xy, row = shapely.get_coordinates(points, return_index=True)
+    return np.asarray(row, np.int64), cells_of_points(xy[:, 0], xy[:, 1], resolution)
 
 
 def _of_areas(areas: npt.NDArray[np.object_], resolution: int) -> tuple[Integers, Cells]:

@@ -115,4 +115,5 @@ def write_findings(
 
 def evaluate(city: City, store: Store, truth: Path) -> list[scoring.Score]:
     """Compare the store's alerts with a truth file, rule by rule."""
-    return scoring.evaluate(store.frame(Query("alert")), scoring.read_truth(truth))
+    planted = scoring.read_truth(truth)
+    return scoring.evaluate(store.frame(Query("alert")), planted)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.absent import absent
 from tests.running import DemoCity, play_demo
 
 pytest_plugins = ("tests.postgis",)
@@ -19,7 +20,7 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 def real_data() -> Path:
     """Folder of real data sets kept beside the project."""
     if not REAL_DATA.is_dir():
-        pytest.skip("the real data sets are not beside the project (../shared/data)")
+        absent("the real data sets are not beside the project (../shared/data)")
     return REAL_DATA
 
 

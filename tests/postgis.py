@@ -19,6 +19,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.absent import absent
+
 _SETTINGS = {
     "fsync": "off",
     "listen_addresses": "127.0.0.1",
@@ -115,7 +117,7 @@ def postgis_server() -> Iterator[str]:
         server = running_server()
         url = server.__enter__()
     except NoServer as reason:
-        pytest.skip(f"no PostGIS: {reason}")
+        absent(f"no PostGIS: {reason}")
     try:
         yield url
     finally:

@@ -27,7 +27,9 @@ def test_every_command_in_the_documents_exists() -> None:
     group = typer.main.get_command(app)
     unknown = []
     for document in DOCUMENTS:
-        for line in re.findall(r"(?<!from )onemap ((?:[a-z]+ ?)+)", document.read_text(encoding="utf-8")):
+        for line in re.findall(
+            r"(?<!from )onemap ((?:[a-z]+ ?)+)", document.read_text(encoding="utf-8")
+        ):
             command: object = group
             for word in line.split():
                 inner = getattr(command, "commands", None)

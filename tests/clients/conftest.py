@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -20,18 +19,12 @@ from layers.city import City
 from layers.query import Box, Query
 from layers.store import Store, open_store
 from ogc_server import create_app
+from tests.absent import absent
 from tests.ogc_server.rows import AT, rows
 
 ROWS = 20_000
 LAYER = "navigation_mark"
 SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-def missing(reason: str) -> None:
-    """Skip a test whose client isn't here, or fail where ONEMAP_NO_SKIP=1 demands it."""
-    if os.environ.get("ONEMAP_NO_SKIP") == "1":
-        pytest.fail(f"{reason}, and ONEMAP_NO_SKIP=1 forbids to skip")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +34,7 @@ def program() -> Callable[[str], str]:
     def find(name: str) -> str:
         found = shutil.which(name)
         if found is None:
-            missing(f"{name} is not installed")
-        assert found is not None
+            absent(f"{name} is not installed")
         return found
 
     return find
@@ -52,12 +44,12 @@ def program() -> Callable[[str], str]:
 def qgis_python() -> str:
     """The system's Python, where it has QGIS."""
     if not Path(SYSTEM_PYTHON).exists():
-        missing(f"there is no {SYSTEM_PYTHON}")
+        absent(f"there is no {SYSTEM_PYTHON}")
     done = subprocess.run(
         [SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        missing("QGIS for Python (python3-qgis) is not installed")
+        absent("QGIS for Python (python3-qgis) is not installed")
     return SYSTEM_PYTHON
 
 

@@ -20,6 +20,7 @@ from layers.city import City
 from layers.errors import StoreError
 from layers.query import Query
 from layers.store import Store, functions, gpb, gpkg_rtree, open_store
+from tests.absent import absent
 from tests.layers.conftest import DAY, MONDAY, make_rows, make_spec, put
 
 MARK, ZONE, BOOK = make_spec(), make_spec("zone", "Polygon"), make_spec("book", "None")
@@ -88,7 +89,7 @@ class TestFile:
     def test_ogrinfo_shows_no_broken_layer(self, gpkg: Store, file: Path) -> None:
         program = shutil.which("ogrinfo")
         if program is None:
-            pytest.skip("GDAL's ogrinfo is not installed")
+            absent("GDAL's ogrinfo is not installed")
         put(gpkg, MARK, points(10))
         put(gpkg, ZONE, make_rows(["z"], [shapely.box(0, 0, 1, 1)]))
         done = subprocess.run(
