@@ -51,3 +51,12 @@ def test_every_rule_is_explained(pudong_folder: Path) -> None:
 def test_every_decision_is_numbered_once() -> None:
     numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "adr").glob("*.md"))]
     assert numbers == [f"{n:04d}" for n in range(1, len(numbers) + 1)]
+
+
+def test_the_city_of_the_guide_is_a_city(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "your-own-city.md").read_text(encoding="utf-8")
+    city, layer = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "city.yaml").write_text(city, encoding="utf-8")
+    (tmp_path / "layers" / "street_lamp.yaml").write_text(layer, encoding="utf-8")
+    assert City(tmp_path).layer("street_lamp").domain == "streets"
