@@ -161,17 +161,22 @@ def _csv(frames: Iterator[gpd.GeoDataFrame], spec: LayerSpec, file: Path) -> int
         for frame in frames:
             places = shapely.to_wkt(frame.geometry.to_numpy()) if spec.has_geometry else None
             for number, record in enumerate(_records(frame, spec)):
-                cells = [_cell(record[name]) for name in names]
+                cells = [csv_cell(record[name]) for name in names]
                 writer.writerow([*cells, places[number]] if places is not None else cells)
             rows += len(frame)
     return rows
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
+    """Give a value as CSV holds it: nested ones as JSON, texts so that no spreadsheet runs them."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     # A leading formula sign would be run by spreadsheet programs that open the file.
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") and not _is_number(value):
+    if (
+        isinstance(value, str)
+        and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+        and not _is_number(value)
+    ):
         return "'" + value
     return value
 

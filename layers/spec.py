@@ -7,6 +7,7 @@ it (table, validation, OGC collection, style) follows from this declaration.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -159,12 +160,16 @@ class Quality(_Declared):
     inside_city : refuse rows further than ``tolerance_m`` outside of the city's extent.
     valid_geometry : refuse invalid rings instead of keeping them.
     max_age_days : rows older than this count as stale in the freshness figures.
+    stated_place : properties that repeat a point's lon and lat; rows whose geometry lies further
+        than ``stated_within_m`` from there are refused.
     """
 
     inside_city: bool = True
     tolerance_m: float = Field(default=1000, ge=0)
     valid_geometry: bool = True
     max_age_days: float | None = Field(default=None, gt=0)
+    stated_place: tuple[str, str] | None = None
+    stated_within_m: float = Field(default=10, gt=0)
 
 
 class LayerSpec(_Declared):
@@ -216,6 +221,9 @@ class LayerSpec(_Declared):
         if self.property(self.id_field).type not in ("string", "integer"):
             raise ValueError(f"id_field '{self.id_field}' is neither string nor integer")
         self._check_time_field(names)
+        for name in self.quality.stated_place or ():
+            if name not in names or self.property(name).type != "number":
+                raise ValueError(f"quality.stated_place: '{name}' is no property of type number")
         if (self.h3_resolution is None) != (self.geometry == "None"):
             raise ValueError("h3_resolution is for layers with geometry, and needed there")
         if self.style.by is not None and self.style.by not in names:
@@ -248,20 +256,22 @@ class LayerSpec(_Declared):
         raise KeyError(name)
 
 
+JSON_TYPES: Mapping[PropertyType, Mapping[str, Any]] = {
+    "string": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+    "json": {},
+}
+
+
 def json_schema(spec: LayerSpec, language: str = "en") -> dict[str, Any]:
     """JSON Schema (2020-12) of a row's properties, as OGC API – Features Part 5 publishes it."""
-    kinds: dict[str, dict[str, Any]] = {
-        "string": {"type": "string"},
-        "integer": {"type": "integer"},
-        "number": {"type": "number"},
-        "boolean": {"type": "boolean"},
-        "date": {"type": "string", "format": "date"},
-        "datetime": {"type": "string", "format": "date-time"},
-        "json": {},
-    }
     properties: dict[str, Any] = {}
     for p in spec.properties:
-        entry = {**kinds[p.type], "title": p.title.say(language)}
+        entry = {**JSON_TYPES[p.type], "title": p.title.say(language)}
         optional = {
             "description": p.description.say(language) if p.description else None,
             "x-ogc-unit": p.unit,

@@ -25,7 +25,9 @@ _POLICY = (
 
 def etag(request: Request, *state: object) -> str:
     """Weak validator: the same for the same document at the same state of the data."""
-    text = repr((request.scope[BASE_KEY], str(request.url.path), request.url.query, state))
+    scope = request.scope
+    edition = request.app.state.catalogue.edition
+    text = repr((edition, scope[BASE_KEY], scope["path"], scope["query_string"], state))
     wishes = [request.headers.get(name, "") for name in ("accept", "accept-language")]
     digest = hashlib.blake2b((text + repr(wishes)).encode(), digest_size=12)
     return f'W/"{digest.hexdigest()}"'
@@ -46,8 +48,8 @@ def _headers(tag: str | None) -> dict[str, str]:
     return headers
 
 
-def json_answer(document: Any, media: str, tag: str | None = None, **headers: str) -> Response:
-    """Return a JSON document."""
+def data_answer(document: Any, media: str, tag: str | None = None, **headers: str) -> Response:
+    """Return a JSON document, or bytes as they are."""
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(body, media_type=media, headers=_headers(tag) | extra)
@@ -60,17 +62,23 @@ def streamed(pieces: Iterator[bytes], media: str, tag: str, **headers: str) -> R
 
 
 def html_answer(
-    text: str, language: str, tag: str | None = None, status: int = 200, *, embed: bool = False
+    text: str, language: str, tag: str | None = None, *, inline: bool = False, embed: bool = False
 ) -> Response:
-    """Return a page for people, which may run its own scripts only and talk to this server only."""
+    """Return a page for people, which may run its own scripts only and talk to this server only.
+
+    Parameters
+    ----------
+    inline : whether scripts stand in the text itself; else any that do are not run.
+    embed : whether pages of other sites may show it in a frame.
+    """
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in _INLINE_SCRIPT.findall(text)
+        for script in (_INLINE_SCRIPT.findall(text) if inline else ())
     )
     frames = "" if embed else "; frame-ancestors 'self'"
-    policy = f"{_POLICY}; script-src 'self' {hashes}{frames}"
+    policy = f"{_POLICY}; script-src 'self' {hashes}".rstrip() + frames
     headers = {"Content-Language": language, "Content-Security-Policy": policy}
-    return HTMLResponse(text, status, headers=_headers(tag) | headers)
+    return HTMLResponse(text, headers=_headers(tag) | headers)
 
 
 def problem_answer(problem: RequestError) -> Response:

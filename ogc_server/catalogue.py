@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from ogc_server.problem import not_found
 
 T = TypeVar("T")
 _KEPT = 2000
+# Whole documents are large, and each revision and each host name makes new ones.
+_DOCUMENTS_KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,16 @@ class Catalogue:
     A layer is in the catalogue if it is declared, has a table in the store and is not above the
     audience. Counts and extents are remembered by the layer's revision, so that they are exact and
     cheap.
+
+    Attributes
+    ----------
+    edition : differs with each start: only a restart changes declarations, pages and code.
     """
 
     def __init__(self, city: City, store: Store, audience: Audience = LOCAL) -> None:
         self.city, self.store, self.audience = city, store, audience
-        self._memory = Memory()
+        self.edition = secrets.token_hex(4)
+        self._memory, self._documents = Memory(), Memory(_DOCUMENTS_KEPT)
         self._present: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[LayerSpec]:
@@ -132,8 +140,8 @@ class Catalogue:
             return -1
 
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Keep something made from the catalogue under a key that names what it depends on."""
-        return self._memory.get(("made", key), make)
+        """Keep a document made from the catalogue under a key that names what it depends on."""
+        return self._documents.get(key, make)
 
 
 def _key(query: Query) -> str:

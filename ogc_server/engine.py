@@ -33,6 +33,7 @@ from starlette.types import Receive, Scope, Send
 
 from layers.spec import LayerSpec
 from ogc_server.catalogue import Catalogue, Memory
+from ogc_server.gate import BASE_KEY
 from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from ogc_server.problem import RequestError
 from ogc_server.reference import CRS84, uris
@@ -135,8 +136,7 @@ class Resources(Mapping[str, dict[str, Any]]):
             spec = self._catalogue.layer(layer)
         except RequestError:
             raise KeyError(layer) from None
-        key = ("resource", layer)
-        return self._catalogue.remember(key, lambda: resource(self._catalogue, spec))
+        return resource(self._catalogue, spec)
 
     def __iter__(self) -> Iterator[str]:
         return (spec.id for spec in self._catalogue)
@@ -202,14 +202,14 @@ class Engine:
             return self._module.API(config, {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, in JSON where HTML was asked for."""
+        """Answer a request in JSON or JSON-LD, whatever else was asked for."""
         if scope["type"] != "http":
             await Response(status_code=404)(scope, receive, send)
             return
         inner = dict(scope)
-        inner[API_KEY] = self.api(scope["onemap.base"])
+        inner[API_KEY] = self.api(scope[BASE_KEY])
         values = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        if values.get("f") not in ("jsonld", "csv"):
+        if values.get("f") != "jsonld":
             values["f"] = "json"
         inner["query_string"] = urlencode(values).encode("latin-1")
         await self._module.APP(inner, receive, send)

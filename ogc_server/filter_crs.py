@@ -18,7 +18,7 @@ def to_lonlat_filter(expression: Any, uri: str) -> Any:
 
     Parameters
     ----------
-    expression : CQL2-JSON (OGC 21-065) as plain dicts and lists.
+    expression : CQL2-JSON (OGC 21-065) as plain dicts and lists, of checked size.
     uri : the CRS that its coordinates are in.
 
     Raises
@@ -34,9 +34,18 @@ def to_lonlat_filter(expression: Any, uri: str) -> Any:
         return expression
     if "coordinates" in expression or "geometries" in expression:
         return _geometry(expression, uri)
-    if set(expression) == {"bbox"} and len(expression["bbox"]) == 4:
-        return {"bbox": list(box_to_lonlat(tuple(expression["bbox"]), uri))}
+    if set(expression) == {"bbox"}:
+        return {"bbox": _box(expression["bbox"], uri)}
     return {name: to_lonlat_filter(part, uri) for name, part in expression.items()}
+
+
+def _box(numbers: Any, uri: str) -> list[float]:
+    fits = isinstance(numbers, list) and len(numbers) in (4, 6)
+    if not fits or not all(isinstance(n, int | float) for n in numbers):
+        raise bad_parameter("filter", "holds a bbox that is not four numbers")
+    half = len(numbers) // 2
+    minx, miny, maxx, maxy = (float(n) for n in (*numbers[:2], *numbers[half : half + 2]))
+    return list(box_to_lonlat((minx, miny, maxx, maxy), uri, "filter"))
 
 
 def _geometry(geometry: dict[str, Any], uri: str) -> Any:
@@ -49,4 +58,6 @@ def _geometry(geometry: dict[str, Any], uri: str) -> Any:
     if swaps_axes(uri):
         shape = shapely.transform(shape, lambda pairs: pairs[:, ::-1])
     moved = geometries_to_lonlat(np.asarray([shape], object), proj_name(uri))
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise bad_parameter("filter", "holds a geometry outside of where its filter-crs is defined")
     return orjson.loads(shapely.to_geojson(moved[0]))

@@ -8,6 +8,7 @@ the city is published under a URL of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from ogc_server.problem import MEDIA_TYPE, RequestError
 
 BASE_KEY = "onemap.base"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+# Links are made of it, so nothing but a name and a port may pass.
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
@@ -35,8 +38,8 @@ class Gate:
 
     def __init__(self, app: ASGIApp, base_url: str | None, hosts: Iterable[str] = ()) -> None:
         self._app, self._base = app, base_url.rstrip("/") if base_url else None
-        own = urlsplit(base_url).hostname if base_url else None
-        self._hosts = {*LOOPBACK, *hosts, *([own] if own else [])}
+        own = _name(urlsplit(base_url).netloc.rpartition("@")[2]) if base_url else None
+        self._hosts = {*LOOPBACK, *(name.lower() for name in hosts), *([own] if own else [])}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer 400 to one for another host."""
@@ -61,7 +64,6 @@ class Gate:
         await self._app(scope, receive, send_with_headers)
 
 
-def _name(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].lower()
+def _name(host: str) -> str | None:
+    match = _HOST.fullmatch(host)
+    return match[1].lower() if match else None

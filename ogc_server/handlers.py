@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,8 +15,9 @@ from layers.errors import QueryError
 from layers.spec import LayerSpec
 from ogc_server import metadata, pages, schemas
 from ogc_server import openapi as definition
-from ogc_server.answers import etag, html_answer, json_answer, streamed, unchanged
+from ogc_server.answers import data_answer, etag, html_answer, streamed, unchanged
 from ogc_server.catalogue import Catalogue
+from ogc_server.csv_text import CSV, csv_text
 from ogc_server.features import (
     GEOJSON,
     JSON,
@@ -23,7 +25,9 @@ from ogc_server.features import (
     Place,
     item_document,
     items_document,
+    items_links,
 )
+from ogc_server.findings import FINDINGS
 from ogc_server.gate import BASE_KEY
 from ogc_server.negotiation import wanted_format, wanted_language
 from ogc_server.parameters import (
@@ -33,7 +37,7 @@ from ogc_server.parameters import (
     refusal,
     single_values,
 )
-from ogc_server.problem import bad_parameter
+from ogc_server.problem import bad_parameter, not_found
 
 Endpoint = Callable[[Request], Response]
 READ = ("GET", "HEAD", "OPTIONS")
@@ -81,7 +85,7 @@ class Asked:
 
     def place(self) -> Place:
         """Where the document stands."""
-        return Place(self.base, self.request.url.path, self.values)
+        return Place(self.base, quote(self.request.scope["path"]), self.values)
 
 
 def _described(
@@ -98,7 +102,7 @@ def _described(
         return held
     if asked.format == "html":
         return html_answer(page(asked, make()), asked.language, tag)
-    return json_answer(make(), media, tag, Content_Language=asked.language)
+    return data_answer(make(), media, tag, Content_Language=asked.language)
 
 
 def landing(request: Request) -> Response:
@@ -193,7 +197,7 @@ def items(request: Request) -> Response:
     asked = Asked(request, _ALL_FORMATS)
     spec = asked.layer()
     wanted = parse_items(asked.catalogue, spec, asked.values)
-    if asked.format in ("jsonld", "csv"):
+    if asked.format == "jsonld":
         return _left_to_engine(request)
     revision = asked.catalogue.revision(spec.id)
     tag = etag(request, spec.id, revision)
@@ -209,11 +213,17 @@ def items(request: Request) -> Response:
 def _items(asked: Asked, wanted: ItemsRequest, tag: str, revision: int) -> Response:
     if asked.format == "html":
         return html_answer(pages.items(asked, wanted), asked.language, tag)
+    crs = f"<{wanted.crs}>"
+    if asked.format == "csv":
+        page = asked.catalogue.store.page(wanted.query)
+        links = items_links(asked.place(), wanted, page)
+        more = ", ".join(f'<{x["href"]}>; rel="{x["rel"]}"' for x in links if x["rel"] == "next")
+        headers = {"Content_Crs": crs} | ({"Link": more} if more else {})
+        return data_answer(csv_text(wanted, page), CSV, tag, **headers)
     now = datetime.now(UTC)
     pieces = items_document(asked.catalogue, wanted, asked.place(), now, revision)
-    crs = f"<{wanted.crs}>"
     if (wanted.query.limit or 0) <= PIECE or wanted.hits:
-        return json_answer(b"".join(pieces), GEOJSON, tag, Content_Crs=crs)
+        return data_answer(b"".join(pieces), GEOJSON, tag, Content_Crs=crs)
     # The first rows are asked for now, so that a question that fails is refused in good form.
     asked.catalogue.store.page(wanted.query.but(limit=1))
     return streamed(pieces, GEOJSON, tag, Content_Crs=crs)
@@ -221,32 +231,36 @@ def _items(asked: Asked, wanted: ItemsRequest, tag: str, revision: int) -> Respo
 
 def item(request: Request) -> Response:
     """``/collections/{layer}/items/{fid}``: one row."""
-    asked = Asked(request, _ALL_FORMATS)
+    asked = Asked(request, ("json", "html", "jsonld"))
     spec = asked.layer()
     wanted = parse_item(asked.catalogue, spec, asked.values)
-    if asked.format in ("jsonld", "csv"):
+    if asked.format == "jsonld":
         return _left_to_engine(request)
-    tag = etag(request, spec.id, asked.catalogue.revision(spec.id))
+    tag = etag(request, [asked.catalogue.revision(one) for one in (spec.id, *FINDINGS)])
     held = unchanged(request, tag)
     if held is not None:
         return held
     fid = request.path_params["fid"]
-    document = item_document(asked.catalogue, wanted, fid, asked.place())
+    try:
+        document = item_document(asked.catalogue, wanted, fid, asked.place())
+    except QueryError as failure:
+        raise not_found(f"item '{fid}' of collection '{spec.id}'") from failure
     if asked.format == "html":
         return html_answer(pages.item(asked, spec, document), asked.language, tag)
-    return json_answer(document, GEOJSON, tag, Content_Crs=f"<{wanted.crs}>")
+    return data_answer(document, GEOJSON, tag, Content_Crs=f"<{wanted.crs}>")
 
 
 class _Left(Response):
-    """An answer that pygeoapi gives."""
+    """An answer that pygeoapi gives, in the format that was negotiated here."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await scope["app"].state.engine(scope, receive, send)
+        asked = {**scope, "query_string": scope["query_string"] + b"&f=jsonld"}
+        await scope["app"].state.engine(asked, receive, send)
 
 
 def _left_to_engine(request: Request) -> Response:
     unsupported = {"filter", "filter-lang", "filter-crs", "after", "as_of", "cells"}
     for name in request.query_params:
         if name in unsupported:
-            raise bad_parameter(name, "is for JSON and HTML only")
+            raise bad_parameter(name, "is not for JSON-LD")
     return _Left()

@@ -16,13 +16,12 @@ from layers.city import City
 from layers.spec import LayerSpec
 from ogc_server.answers import etag, html_answer, unchanged
 from ogc_server.catalogue import Catalogue
+from ogc_server.findings import FINDINGS
 from ogc_server.handlers import Asked
 from ogc_server.pages import by_domain, render
 from ogc_server.problem import bad_parameter
 from ogc_server.words import words
 
-# The platform's own layers that tell what was found; drawn above all others.
-FINDINGS = ("case_event", "alert")
 # A layer of at most this many rows is read once, a larger one for the part in view.
 ROWS_AT_ONCE = 2000
 _ZOOM = 10
@@ -33,7 +32,7 @@ def map_page(request: Request) -> Response:
 
     ``layers=a,b`` opens with these switched on.
     """
-    asked = Asked(request, ("html", "json"))
+    asked = Asked(request, ("html",))
     asked.refuse_parameters("embed", "layers")
     embed = asked.values.get("embed", "0") in ("1", "true")
     chosen = _chosen(asked.catalogue, asked.values.get("layers", ""))
@@ -42,7 +41,7 @@ def map_page(request: Request) -> Response:
     if held is not None:
         return held
     text = map_html(asked, chosen, embed=embed)
-    return html_answer(text, asked.language, tag, embed=embed)
+    return html_answer(text, asked.language, tag, inline=True, embed=embed)
 
 
 def _chosen(catalogue: Catalogue, text: str) -> frozenset[str]:

@@ -10,40 +10,13 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from layers.spec import LayerSpec, PropertySpec
+from layers.spec import JSON_TYPES, LayerSpec, PropertySpec
 from ogc_server.catalogue import Catalogue
 from ogc_server.features import GEOJSON, HTML, JSON
 from ogc_server.metadata import SCHEMA
 from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED
 from ogc_server.problem import MEDIA_TYPE
 from ogc_server.reference import uris
-
-_KINDS: dict[str, dict[str, Any]] = {
-    "string": {"type": "string"},
-    "integer": {"type": "integer"},
-    "number": {"type": "number"},
-    "boolean": {"type": "boolean"},
-    "date": {"type": "string", "format": "date"},
-    "datetime": {"type": "string", "format": "date-time"},
-}
-_SHARED = [
-    "limit",
-    "offset",
-    "after",
-    "bbox",
-    "bbox-crs",
-    "datetime",
-    "crs",
-    "properties",
-    "skipGeometry",
-    "sortby",
-    "filter",
-    "filter-lang",
-    "filter-crs",
-    "resulttype",
-    "as_of",
-    "cells",
-]
 
 
 def document(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
@@ -86,7 +59,10 @@ def _operation(
 ) -> dict[str, Any]:
     content = {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     answers = {
-        "200": {"description": summary, "content": {**content, HTML: {"schema": _KINDS["string"]}}},
+        "200": {
+            "description": summary,
+            "content": {**content, HTML: {"schema": {"type": "string"}}},
+        },
         "400": {"$ref": "#/components/responses/InvalidParameter"},
         "404": {"$ref": "#/components/responses/NotFound"},
         "500": {"$ref": "#/components/responses/ServerError"},
@@ -124,7 +100,7 @@ def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
     filters = [
         _filter(p, language) for p in spec.properties if p.type != "json" and p.name not in RESERVED
     ]
-    shared = [_ref(name) for name in _SHARED]
+    shared = [_ref(name) for name in RESERVED if name not in ("f", "lang")]
     item = [_ref("featureId"), *(_ref(n) for n in ("crs", "properties", "skipGeometry", "as_of"))]
 
     def operation(verb: str, what: str, media: str, schema: str, extra: list[Any]) -> Any:
@@ -143,18 +119,10 @@ def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
 
 
 def _filter(p: PropertySpec, language: str) -> dict[str, Any]:
-    schema = dict(_KINDS[p.type])
+    schema = dict(JSON_TYPES[p.type])
     if p.values:
         schema["enum"] = list(p.values)
-    return {
-        "name": p.name,
-        "in": "query",
-        "description": p.title.say(language),
-        "required": False,
-        "style": "form",
-        "explode": False,
-        "schema": schema,
-    }
+    return _query(p.name, p.title.say(language), schema)
 
 
 def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:

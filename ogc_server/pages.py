@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-import orjson
 
 from layers.spec import LayerSpec
 from ogc_server.catalogue import Catalogue
 from ogc_server.features import feature_dicts, items_links, matched
+from ogc_server.findings import Findings
 from ogc_server.parameters import ItemsRequest
+from ogc_server.reading import Reader, is_evidence
 from ogc_server.words import KINDS, words
 
 if TYPE_CHECKING:
@@ -27,26 +28,17 @@ _COLUMNS = 12
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["plain"] = _plain
-    return environment
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def render(template: str, catalogue: Catalogue, base: str, language: str, **values: Any) -> str:
     """Fill a template with the words of a language and what every page shows."""
-    other = "en" if language == "zh" else "zh"
     synthetic = catalogue.city.declaration.synthetic
     return (
         _environment()
@@ -54,7 +46,7 @@ def render(template: str, catalogue: Catalogue, base: str, language: str, **valu
         .render(
             t=words(language),
             language=language,
-            other=other,
+            reader=Reader(language, catalogue.city.zone),
             base=base,
             city=catalogue.city.title.say(language),
             synthetic=synthetic.say(language) if synthetic else None,
@@ -148,14 +140,12 @@ def items(asked: Asked, wanted: ItemsRequest) -> str:
     names = [p.name for p in spec.properties if p.name != spec.id_field][:_COLUMNS]
     if wanted.query.properties is not None:
         names = [name for name in names if name in wanted.query.properties]
-    titles = {p.name: p.title.say(asked.language) for p in spec.properties}
     return _page(
         asked,
         "rows.html",
         spec=spec,
         title=spec.title.say(asked.language),
-        names=names,
-        titles=titles,
+        shown=[spec.property(name) for name in names],
         features=features,
         total=total,
         links=links,
@@ -163,7 +153,22 @@ def items(asked: Asked, wanted: ItemsRequest) -> str:
 
 
 def item(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
-    """One row with all its properties."""
-    titles = {p.name: (p.title.say(asked.language), p.unit) for p in spec.properties}
-    title = spec.title.say(asked.language)
-    return _page(asked, "row.html", spec=spec, title=title, titles=titles, feature=document)
+    """One row: what it says at a glance, then all its properties."""
+    properties = document["properties"]
+    found = Findings(asked.catalogue, asked.base, Reader(asked.language, asked.catalogue.city.zone))
+    about = (
+        found.about(spec.id, properties)
+        if all(p.name in properties for p in spec.properties)
+        else None
+    )
+    told = {"evidence"} if about and "evidence" in about else set()
+    return _page(
+        asked,
+        "row.html",
+        spec=spec,
+        title=spec.title.say(asked.language),
+        about=about,
+        shown=[p for p in spec.properties if p.name in properties and p.name not in told],
+        is_evidence=is_evidence,
+        feature=document,
+    )

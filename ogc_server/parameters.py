@@ -1,7 +1,4 @@
-"""One reading of query parameters for every door: hot routes.
-
-Pygeoapi's provider and HTML pages.
-"""
+"""One reading of query parameters for every door: hot routes, pygeoapi's provider, HTML pages."""
 
 from __future__ import annotations
 
@@ -16,7 +13,8 @@ from layers.errors import QueryError
 from layers.h3grid import parse_cell, resolution_of
 from layers.query import Box, Query, SortKey
 from layers.spec import LayerSpec, PropertySpec
-from layers.store.filter import parse_cql2_text
+from layers.store.filter_size import check_size, names_of
+from layers.store.filter_text import parse_cql2_text
 from layers.values import parse_value
 from ogc_server.catalogue import Catalogue
 from ogc_server.filter_crs import to_lonlat_filter
@@ -116,9 +114,12 @@ def parse_items(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]
 
 
 def parse_item(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) -> ItemsRequest:
-    """Read the parameters of a request for one item: ``crs``, ``properties``.
+    """Read the parameters of a request for one item.
 
-    ``as_of`` and so on.
+    Raises
+    ------
+    RequestError
+        400 for a parameter that is not for one item, or has a value that can't be used.
     """
     allowed = {"f", "lang", "crs", "properties", "skipGeometry", "as_of"}
     for name in values:
@@ -245,7 +246,7 @@ def _where(
         _equals(spec.property(name), text) for name, text in values.items() if name not in RESERVED
     ]
     if "filter" in values:
-        parts.append(_filter(catalogue, values))
+        parts.append(_filter(catalogue, spec, values))
     elif "filter-lang" in values or "filter-crs" in values:
         name = "filter-lang" if "filter-lang" in values else "filter-crs"
         raise bad_parameter(name, "is given without a filter")
@@ -271,7 +272,7 @@ def _equals(p: PropertySpec, text: str) -> dict[str, Any]:
     return {"op": "=", "args": [{"property": p.name}, value]}
 
 
-def _filter(catalogue: Catalogue, values: Mapping[str, str]) -> dict[str, Any]:
+def _filter(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) -> dict[str, Any]:
     text = values["filter"]
     if len(text) > _LONGEST_FILTER:
         raise bad_parameter("filter", f"is longer than {_LONGEST_FILTER} characters")
@@ -279,15 +280,27 @@ def _filter(catalogue: Catalogue, values: Mapping[str, str]) -> dict[str, Any]:
     read: Callable[[str], Any] = parse_cql2_text if language == "cql2-text" else orjson.loads
     try:
         expression = read(text)
+        check_size(expression)
     except (QueryError, ValueError) as failure:
         raise bad_parameter("filter", f"is not {language}: {failure}") from failure
     if not isinstance(expression, dict):
         raise bad_parameter("filter", f"is not an expression of {language}")
+    # Stores know columns of their own beside; only what is published can be asked by.
+    unknown = names_of(expression) - queryable_names(spec).keys()
+    if unknown:
+        words = f"'{min(unknown)}' is not a queryable of '{spec.id}'"
+        raise bad_parameter("filter", f"{words}; there are {', '.join(queryable_names(spec))}")
     if "filter-crs" in values:
         uri = parse_crs(values["filter-crs"], "filter-crs", catalogue.city)
         moved: dict[str, Any] = to_lonlat_filter(expression, uri)
         return moved
     return expression
+
+
+def queryable_names(spec: LayerSpec) -> dict[str, PropertySpec | None]:
+    """Queryables of a layer by name: its properties but nested ones, and its geometry (None)."""
+    names: dict[str, PropertySpec | None] = {"geometry": None} if spec.has_geometry else {}
+    return names | {p.name: p for p in spec.properties if p.type != "json"}
 
 
 def refusal(failure: QueryError, values: Mapping[str, str]) -> RequestError:

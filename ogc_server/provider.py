@@ -1,7 +1,4 @@
-"""pygeoapi's feature provider over the store.
-
-Through the same reading of parameters as every other door.
-"""
+"""pygeoapi's feature provider over the store, by the same reading of parameters as elsewhere."""
 
 from __future__ import annotations
 

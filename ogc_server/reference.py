@@ -63,18 +63,31 @@ def swaps_axes(uri: str) -> bool:
     return uri != CRS84 and uri.rsplit("/", 1)[1] in _GEOGRAPHIC
 
 
-def box_to_lonlat(box: Box, uri: str) -> Box:
-    """Bring a box to lon/lat; its edges are followed, not only its corners."""
+def box_to_lonlat(box: Box, uri: str, parameter: str = "bbox") -> Box:
+    """Bring a box to lon/lat; its edges are followed, not only its corners.
+
+    In degrees minx > maxx crosses the antimeridian; in metres nothing does.
+
+    Raises
+    ------
+    RequestError
+        400 for a projected box that is upside down, or outside of its system.
+    """
+    if uri == CRS84:
+        return box
     a, b, c, d = (box[1], box[0], box[3], box[2]) if swaps_axes(uri) else box
-    if uri == CRS84 or (swaps_axes(uri) and uri.endswith("/4326")):
+    if swaps_axes(uri):
+        # EPSG:4490 differs from WGS 84 by less than its own accuracy.
         return a, b, c, d
+    if a > c or b > d:
+        raise bad_parameter(parameter, f"found minx {a:g} above maxx {c:g}, or miny above maxy")
     t = np.linspace(0, 1, _EDGE_POINTS)
     x, y = a + (c - a) * t, b + (d - b) * t
     xs = np.concatenate([x, x, np.full_like(t, a), np.full_like(t, c)])
     ys = np.concatenate([np.full_like(t, b), np.full_like(t, d), y, y])
     lon, lat = to_lonlat(xs, ys, proj_name(uri))
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
-        raise bad_parameter("bbox", "lies outside of the area where its bbox-crs is defined")
+        raise bad_parameter(parameter, "holds a box outside of where its CRS is defined")
     return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
 

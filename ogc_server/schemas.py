@@ -6,6 +6,7 @@ from typing import Any
 
 from layers.spec import LayerSpec, json_schema
 from ogc_server.features import collection_url
+from ogc_server.parameters import queryable_names
 
 _FORMATS = {
     "Point": "geometry-point",
@@ -35,9 +36,9 @@ def queryables(spec: LayerSpec, base: str, language: str) -> dict[str, Any]:
     Nested values are left out.
     """
     document = _with_geometry(spec, f"{collection_url(base, spec.id)}/queryables", language)
-    nested = {p.name for p in spec.properties if p.type == "json"}
+    names = queryable_names(spec)
     document["properties"] = {
-        name: entry for name, entry in document["properties"].items() if name not in nested
+        name: entry for name, entry in document["properties"].items() if name in names
     }
     document.pop("required", None)
     document["additionalProperties"] = False

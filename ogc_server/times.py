@@ -48,7 +48,7 @@ def parse_instant(text: str, parameter: str) -> datetime:
 
 def _bound(text: str, parameter: str, *, last: bool) -> datetime | None:
     text = text.strip()
-    if text in ("", "..") or text.startswith((_BEGINNING, _END)):
+    if text in ("", ".."):
         return None
     # A "+" that was not percent-encoded arrives as a blank before the zone.
     text = re.sub(r" (\d\d:\d\d)$", r"+\1", text) if "T" in text else text
@@ -58,6 +58,8 @@ def _bound(text: str, parameter: str, *, last: bool) -> datetime | None:
             parameter, f"found {text!r}, expected RFC 3339 such as 2020-07-01T00:00:00Z"
         )
     day, clock, zone = match.groups()
+    if day == (_END if last else _BEGINNING):
+        return None
     try:
         if clock is None:
             midnight = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)

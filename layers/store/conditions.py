@@ -32,6 +32,7 @@ from layers.store.grammar import PREDICATES, Grammar, Range, bounds_of, world_bo
 from layers.store.tables import LayerTables, cell_cover, to_ms
 
 Bool = ColumnElement[bool]
+_LAST_MOMENT = to_ms(datetime.max.replace(tzinfo=UTC))
 _LAST_CHARACTER = "\U0010ffff"
 # A statement's text and its planning grow with the ranges; beyond this they become a relation.
 _FEW_RANGES = 8
@@ -135,7 +136,9 @@ def _meets_time(spec: LayerSpec, t: FromClause, interval: TimeInterval) -> Bool:
 
 def _up_to_ms(moment: datetime) -> datetime:
     cut = to_ms(moment)
-    return cut if cut == moment else cut + timedelta(milliseconds=1)
+    if cut in (moment, _LAST_MOMENT):
+        return cut
+    return cut + timedelta(milliseconds=1)
 
 
 def _need_geometry(spec: LayerSpec) -> None:

@@ -18,6 +18,14 @@ from layers.store.tables import SHARED, LayerTables, layer_tables, revision, sta
 
 VERSION = b"1"
 _VERSION_NAME = "onemap.store_version"
+# How the back ends say that a statement is beyond their measure, which is no failure of theirs.
+_TOO_LARGE = (
+    "Expression tree is too large",
+    "parser stack overflow",
+    "too many SQL variables",
+    "pattern too complex",
+    "stack depth limit exceeded",
+)
 
 
 class SqlDatabase(Store):
@@ -133,6 +141,8 @@ class SqlDatabase(Store):
             # Arithmetic of the question that has no result, such as an overflow.
             raise QueryError(f"the question can't be computed: {failure.orig}") from failure
         except DBAPIError as failure:
+            if any(words in str(failure.orig) for words in _TOO_LARGE):
+                raise QueryError(f"the question is too large: {failure.orig}") from failure
             raise StoreError(f"{self.shown_url}: {failure.orig}") from failure
 
     def layers(self) -> list[str]:

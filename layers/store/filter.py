@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, false, not_, or_, true
 from layers.errors import QueryError
 from layers.spec import LayerSpec
 from layers.store import filter_space, filter_time
+from layers.store.filter_size import check_size
 from layers.store.filter_text import parse_cql2_text
 from layers.store.filter_time import Bound, Period
 from layers.store.filter_values import (
@@ -36,8 +37,6 @@ from layers.store.order import kind_of
 __all__ = ["Target", "conjuncts", "parse_cql2_text"]
 
 Bool = ColumnElement[bool]
-MAX_DEPTH = 64
-MAX_NODES = 20_000
 # SQLite nests a chain of OR as deep as it is long, up to 1000 levels.
 MAX_PARTS = 900
 _FEW_VALUES = 50
@@ -83,7 +82,7 @@ def conjuncts(target: Target, where: dict[str, Any]) -> list[Bool]:
     QueryError
         for unknown properties and operators, types that don't fit, and filters beyond all measure.
     """
-    _check_size(where)
+    check_size(where)
     compiler = _Compiler(target)
     found: list[Bool] = []
     for part in _top(where):
@@ -106,24 +105,6 @@ def _operator(node: dict[str, Any]) -> str:
     return operator.lower() if isinstance(operator, str) else ""
 
 
-def _check_size(where: Any) -> None:
-    """Walk without recursion, so that no input exhausts the stack."""
-    waiting, nodes = [(where, 1)], 0
-    while waiting:
-        node, depth = waiting.pop()
-        nodes += 1
-        if depth > MAX_DEPTH:
-            raise QueryError(f"the filter nests deeper than {MAX_DEPTH} levels")
-        if isinstance(node, dict):
-            if "coordinates" in node or "geometries" in node:
-                continue
-            waiting += [(value, depth + 1) for value in node.values()]
-        elif isinstance(node, list):
-            waiting += [(value, depth) for value in node]
-        if nodes > MAX_NODES:
-            raise QueryError(f"the filter has more than {MAX_NODES} parts")
-
-
 class _Compiler:
     def __init__(self, target: Target) -> None:
         self.target, self.grammar = target, target.grammar
@@ -134,7 +115,7 @@ class _Compiler:
         if isinstance(node, bool):
             return true() if node else false()
         if not isinstance(node, dict):
-            raise QueryError(f"expected a condition, found {node!r}")
+            raise QueryError(f"expected a condition, found {_short(node)}")
         operator = _operator(node)
         if not operator:
             return need(self.operand(node), "boolean", "a condition")
@@ -184,13 +165,13 @@ class _Compiler:
         while isinstance(inner, dict) and _operator(inner) in ("casei", "accenti"):
             inner = _exactly(inner, 1)[0]
         if not isinstance(inner, str):
-            raise QueryError(f"LIKE needs a text as pattern, found {inner!r}")
+            raise QueryError(f"LIKE needs a text as pattern, found {_short(inner)}")
         check_pattern(inner)
         return text.like(need(self.operand(pattern), "string", "LIKE"), escape="\\")
 
     def _in(self, value: Any, listed: Any) -> Bool:
         if not isinstance(listed, list) or not listed:
-            raise QueryError(f"IN needs a list of values, found {listed!r}")
+            raise QueryError(f"IN needs a list of values, found {_short(listed)}")
         wanted = self.operand(value)
         pairs = [alike(wanted, self.operand(item)) for item in listed]
         constants = [b.constant for _, b in pairs]
@@ -243,7 +224,7 @@ class _Compiler:
         if isinstance(node, dict) and "interval" in node:
             ends = node["interval"]
             if not isinstance(ends, list) or len(ends) != 2:
-                raise QueryError(f"expected an interval of two ends, found {ends!r}")
+                raise QueryError(f"expected an interval of two ends, found {_short(ends)}")
             return Period(self._end(ends[0], -1), self._end(ends[1], 1))
         if isinstance(node, str):
             moment = filter_time.read_end(node, 1)
@@ -288,7 +269,7 @@ class _Compiler:
 
     def _property(self, name: Any) -> Operand:
         if not isinstance(name, str):
-            raise QueryError(f"expected the name of a property, found {name!r}")
+            raise QueryError(f"expected the name of a property, found {_short(name)}")
         if name == "geometry" and self._has_geometry():
             return Operand("geometry", self.target.table.c.geometry, None, name)
         kind = KINDS[kind_of(self.target.spec, name)]

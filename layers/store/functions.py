@@ -15,6 +15,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import shapely
 
@@ -33,8 +34,16 @@ SQL_NAMES = {
     "equals": "ST_Equals",
 }
 _DIACRITICS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
-_KEPT_MOST = 512
-_kept: OrderedDict[str, bytes] = OrderedDict()
+_PREPARED_MOST = 512
+
+
+class Token(str):
+    """Stands for a geometry in SQL, and holds its WKB for as long as the statement lives."""
+
+    body: bytes
+
+
+_kept: WeakValueDictionary[str, Token] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -48,15 +57,19 @@ class _Prepared(threading.local):
 _prepared = _Prepared()
 
 
-def keep(geometry: shapely.Geometry) -> str:
-    """Keep a query's geometry for the functions below; return the token that stands for it."""
+def keep(geometry: shapely.Geometry) -> Token:
+    """Keep a query's geometry for the functions below; return the token that stands for it.
+
+    The geometry is kept as long as the token is, so that no other query can push it out.
+    """
     body = shapely.to_wkb(geometry)
-    token = hashlib.sha1(body, usedforsecurity=False).hexdigest()
+    name = hashlib.sha1(body, usedforsecurity=False).hexdigest()
     with _lock:
-        _kept[token] = body
-        _kept.move_to_end(token)
-        while len(_kept) > _KEPT_MOST:
-            _kept.popitem(last=False)
+        token = _kept.get(name)
+        if token is None:
+            token = Token(name)
+            token.body = body
+            _kept[name] = token
     return token
 
 
@@ -66,11 +79,11 @@ def _geometry(argument: bytes | str) -> shapely.Geometry:
     found = _prepared.geometries.get(argument)
     if found is None:
         with _lock:
-            body = _kept[argument]
+            body = _kept[argument].body
         found = shapely.from_wkb(body)
         shapely.prepare(found)
         _prepared.geometries[argument] = found
-        while len(_prepared.geometries) > _KEPT_MOST:
+        while len(_prepared.geometries) > _PREPARED_MOST:
             _prepared.geometries.popitem(last=False)
     return found
 
@@ -148,7 +161,8 @@ def _power(base: float | None, exponent: float | None) -> float | None:
 
 
 def _modulo(a: float | None, b: float | None) -> float | None:
-    return None if a is None or not b else math.fmod(a, b)
+    # Division by 0 and an infinite dividend have no remainder.
+    return None if a is None or not b or not math.isfinite(a) else math.fmod(a, b)
 
 
 def register(connection: sqlite3.Connection) -> None:

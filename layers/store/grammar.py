@@ -151,7 +151,8 @@ class GeoPackageGrammar(Grammar):
         """See `Grammar`."""
         name = functions.SQL_NAMES[predicate]
         token = functions.keep(geometry)
-        exact: Bool = getattr(func, name)(table.c.geometry, token, type_=SqlBoolean)
+        kept = literal(token, Text())
+        exact: Bool = getattr(func, name)(table.c.geometry, kept, type_=SqlBoolean)
         near = self.near(table, bounds_of(geometry)) if indexed else None
         if near is None:
             return exact

@@ -14,6 +14,7 @@ from layers.spec import LayerSpec, PropertyType
 from layers.store.grammar import Grammar
 from layers.store.tables import instant_text
 
+_INT64 = 2**63
 SYSTEM_TYPES: dict[str, PropertyType] = {
     "fid": "string",
     "h3": "integer",
@@ -116,10 +117,10 @@ def parse_key(key: Key, value: Any) -> Any:
     try:
         if key.kind == "datetime":
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         if key.kind == "date":
             return value if isinstance(value, date) else date.fromisoformat(value)
-    except (TypeError, ValueError) as failure:
+    except (TypeError, ValueError, OverflowError) as failure:
         raise QueryError(f"paging key: '{key.name}' can't be {value!r}") from failure
     kinds: dict[str, tuple[type, ...]] = {
         "string": (str,),
@@ -128,7 +129,7 @@ def parse_key(key: Key, value: Any) -> Any:
         "boolean": (bool,),
     }
     fits = isinstance(value, kinds[key.kind]) and (key.kind == "boolean") == (type(value) is bool)
-    if not fits:
+    if not fits or (key.kind == "integer" and not -_INT64 <= value < _INT64):
         raise QueryError(f"paging key: '{key.name}' can't be {value!r}")
     return value
 

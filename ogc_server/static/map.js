@@ -62,7 +62,17 @@
     if (property && (property.type === "number" || property.type === "integer")) {
       return asNumber(value) + (property.unit ? " " + property.unit : "");
     }
-    return typeof value === "object" ? JSON.stringify(value) : String(value);
+    return plain(value);
+  }
+  /* A nested value as one line of text. */
+  function plain(value) {
+    if (value === null || value === undefined) { return ""; }
+    if (typeof value === "boolean") { return value ? words.yes : words.no; }
+    if (typeof value === "number") { return asNumber(value); }
+    if (Array.isArray(value)) { return value.map(plain).join("; "); }
+    if (typeof value !== "object") { return String(value); }
+    return Object.entries(value).map(([name, part]) => [name.replaceAll("_", " "), plain(part)])
+      .filter(([, text]) => text !== "").map(([name, text]) => name + ": " + text).join(", ");
   }
   const row = (title, text) => element("tr", {}, element("th", { textContent: title }), element("td", { textContent: text }));
 
@@ -82,7 +92,7 @@
       const table = element("table", {}, element("tr", {}, ...[words.measure, words.value, words.limit, words.margin]
         .map((title) => element("th", { textContent: title }))));
       for (const measure of measures) {
-        const unit = measure.unit && measure.unit !== "1" ? " " + measure.unit : "";
+        const unit = measure.unit && measure.unit !== "1" ? " " + measure.unit.replace(/[{}]/g, "") : "";
         const cell = (value, kind) => element("td", { className: "number " + (kind || ""), textContent: value === undefined ? "" : asNumber(value) + unit });
         table.append(element("tr", {}, element("th", { textContent: measure.name.replaceAll("_", " ") }), cell(measure.value),
           cell(measure.limit), cell(measure.margin, measure.margin > 0 ? "beyond" : "")));
@@ -92,11 +102,12 @@
     const list = (title, lines) => lines.length
       ? parts.push(element("h4", { textContent: title }), element("ul", {}, ...lines.map((line) => element("li", { textContent: line }))))
       : 0;
-    list(words.references, (evidence.references || []).map((one) =>
-      Object.entries(one).map(([name, value]) => name + ": " + asText(value)).join(", ")));
+    list(words.comparisons, (evidence.comparisons || []).filter((one) => one && one.notable)
+      .map((one) => one.check.replaceAll("_", " ") + ": " + (one.found || "–") + " · " + one.against));
+    list(words.references, (evidence.references || []).map(plain));
     list(words.doubts, (evidence.doubts || []).map((doubt) => doubt[settings.language] || doubt.en));
     list(words.quality, Object.entries(evidence.quality || {}).map(([name, value]) =>
-      name.replaceAll("_", " ") + ": " + (typeof value === "number" ? asNumber(value) : asText(value))));
+      name.replaceAll("_", " ") + ": " + plain(value)));
     return parts;
   }
 
@@ -110,12 +121,18 @@
     body.append(element("h3", { textContent: heading }));
     const sentence = properties["sentence_" + settings.language];
     if (sentence) { body.append(element("p", { className: "sentence", textContent: sentence })); }
+    if (properties.rule && properties.rule_version) {
+      body.append(element("p", { className: "kind", textContent: words.rule + " " + properties.rule + ", " + words.version + " " + properties.rule_version }));
+    }
     const shown = ["evidence", "sentence_en", "sentence_zh", layer.label];
     if (layer.label) { shown.push("title_en", "title_zh"); }
     if (properties.evidence && typeof properties.evidence === "object") { body.append(...evidenceParts(properties.evidence)); }
     body.append(element("h4", { textContent: words.details }), propertyTable(layer, properties, shown));
-    const address = rowAddress(layer, feature.id) + "?f=html&lang=" + settings.language;
-    body.append(element("p", {}, element("a", { href: address, target: "_blank", rel: "noopener", textContent: words.see_rows })));
+    const page = (home, id, text) => element("p", {}, element("a", { target: "_blank", rel: "noopener", textContent: text,
+      href: rowAddress(home, id) + "?f=html&lang=" + settings.language }));
+    body.append(page(layer, feature.id, words.see_rows));
+    const alert = layers.find((one) => one.id === "alert");
+    if (layer.id === "case_event" && alert && properties.alert_id) { body.append(page(alert, properties.alert_id, words.alert)); }
     return body;
   }
 

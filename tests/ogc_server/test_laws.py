@@ -127,3 +127,24 @@ def test_lon_lat_passes_unchanged() -> None:
 @pytest.fixture(scope="module")
 def catalogue(city: City, store: Store) -> Catalogue:
     return Catalogue(city, store)
+
+
+def test_a_box_upside_down_in_metres_is_refused() -> None:
+    for box in ((2.0, 0.0, 1.0, 1.0), (0.0, 2.0, 1.0, 1.0)):
+        with pytest.raises(RequestError):
+            box_to_lonlat(box, "http://www.opengis.net/def/crs/EPSG/0/3857")
+
+
+@pytest.mark.parametrize("code", ["4326", "4490"])
+def test_a_box_in_degrees_may_cross_the_antimeridian(code: str) -> None:
+    uri = f"http://www.opengis.net/def/crs/EPSG/0/{code}"
+    assert box_to_lonlat((-1.0, 170.0, 1.0, -170.0), uri) == (170, -1, -170, 1)
+
+
+def test_only_the_first_day_opens_a_start_and_only_the_last_day_an_end() -> None:
+    assert parse_interval("0000-01-01T00:00:00Z/9999-12-31T23:59:59Z") is None
+    late = parse_interval("9999-12-31T00:00:00Z/..")
+    assert late is not None and late.start == datetime(9999, 12, 31, tzinfo=UTC)
+    for text in ("0000-01-01garbage/..", "../9999-12-31garbage", "../0000-01-01"):
+        with pytest.raises(RequestError):
+            parse_interval(text)
