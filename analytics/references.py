@@ -19,6 +19,7 @@ from layers.crs import project
 from layers.query import Query
 from layers.store.base import Store
 
+LAYERS = ("vessel_registry", "marine_zone", "shopfront", "wim_station", "camera")
 Area = shapely.Polygon | shapely.MultiPolygon
 _Shape = TypeVar("_Shape", bound=shapely.Geometry)
 _DIGEST = 12
@@ -174,6 +175,24 @@ class WimStation:
         }
 
 
+@dataclass(frozen=True)
+class Camera:
+    """A camera whose homography brought what it saw to the ground; None where it is not known."""
+
+    camera_id: str
+    homography: str | None = None
+    calibrated_at: str | None = None
+
+    def reference(self) -> dict[str, Any]:
+        """How evidence cites the camera: with a hash of its calibration."""
+        return {
+            "layer": "camera",
+            "id": self.camera_id,
+            "version": content_version([self.camera_id, self.homography, self.calibrated_at]),
+            "calibrated_at": self.calibrated_at,
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class References:
     """All of it.
@@ -190,6 +209,7 @@ class References:
     marine_zones: tuple[MarineZone, ...] = ()
     shopfronts: tuple[Shopfront, ...] = ()
     stations: dict[str, WimStation] = field(default_factory=dict)
+    cameras: dict[str, Camera] = field(default_factory=dict)
 
     def zones_of(self, kinds: tuple[str, ...]) -> tuple[MarineZone, ...]:
         """Marine zones of some kinds, ordered by id."""
@@ -216,6 +236,7 @@ def load_references(city: City, store: Store, *, as_of: datetime | None = None) 
     zones = [_zone(row, city.crs) for row in _rows(city, store, "marine_zone", as_of)]
     shops = [_shop(row, city.crs) for row in _rows(city, store, "shopfront", as_of)]
     stations = [_station(row) for row in _rows(city, store, "wim_station", as_of)]
+    cameras = [_camera(row) for row in _rows(city, store, "camera", as_of)]
     return References(
         zone=city.declaration.zone,
         crs=city.crs,
@@ -223,6 +244,15 @@ def load_references(city: City, store: Store, *, as_of: datetime | None = None) 
         marine_zones=tuple(zones),
         shopfronts=tuple(shops),
         stations={station.station_id: station for station in stations},
+        cameras={camera.camera_id: camera for camera in cameras},
+    )
+
+
+def state_of_layers(city: City, store: Store) -> tuple[int, ...]:
+    """Give numbers that differ once `load_references` would read something else."""
+    present = set(store.layers())
+    return tuple(
+        store.revision(name) if name in city.layers and name in present else 0 for name in LAYERS
     )
 
 
@@ -303,3 +333,16 @@ def _station(row: dict[str, Any]) -> WimStation:
         error_share=None if error is None else float(error),
         verify_until=_date(row.get("verify_until")),
     )
+
+
+def _camera(row: dict[str, Any]) -> Camera:
+    homography, calibrated = row.get("homography"), row.get("calibrated_at")
+    return Camera(
+        camera_id=_text(row["device_id"]),
+        homography=None if homography is None else _packed(homography),
+        calibrated_at=None if calibrated is None else pd.Timestamp(calibrated).isoformat(),
+    )
+
+
+def _packed(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -108,7 +108,8 @@ def _quality(finding: Finding) -> dict[str, Any]:
         "name_compared": list(finding.keys),
         "callsign_sent": said.callsign,
         "ship_type_sent": said.ship_type or None,
-        "static_age_s": round((finding.fix.t - said.t) / 1000, 3),
+        # Since when the vessel has said so; negative where the name came after the position.
+        "said_since_s": round((finding.fix.t - said.t) / 1000, 3),
         "second_keys_matched": [key for key, _ in finding.second_keys],
     }
 

@@ -8,19 +8,22 @@ boats.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import shapely
+from pydantic import Field, model_validator
 
 from analytics.calendar import city_days, in_force
 from analytics.feeds import FIX, IDENTITY, segments
-from analytics.names import Names
+from analytics.names import Names, NameTables
 from analytics.references import MarineZone
-from analytics.rule import Columns, Rule, State
+from analytics.rule import Columns, Parameters, Rule, State
 
 UNKNOWN, FISHING, OTHER = "unknown", "fishing", "other"
 Longs = npt.NDArray[np.int64]
@@ -28,7 +31,10 @@ _NO_INDEX: Longs = np.empty(0, np.int64)
 
 
 class Said(NamedTuple):
-    """What a vessel last said of itself; ``t`` and ``pid`` are of the message that changed it."""
+    """What a vessel last said of itself; ``t`` and ``pid`` are of the message that changed it.
+
+    A state keeps it as a list, with the time of the mover's last row behind it.
+    """
 
     name: str = ""
     callsign: str = ""
@@ -49,23 +55,48 @@ class Fix(NamedTuple):
     pid: str
 
 
-class Claims:
-    """Decides what a vessel claims to be."""
+class ClaimParameters(Parameters):
+    """What both rules on fishing vessels declare.
 
-    def __init__(self, names: Names, ship_types: Sequence[int]) -> None:
-        self.names, self.ship_types = names, frozenset(ship_types)
-        self._known: dict[tuple[str, int], str] = {}
+    Attributes
+    ----------
+    names : tables about names.
+    ship_types : AIS types that claim to be a fishing boat.
+    identity_window_s : how long after it is needed a name may come and still count.
+    silence_s : a vessel not heard for longer has to say again what it is.
+    """
+
+    names: NameTables
+    ship_types: tuple[int, ...] = ()
+    identity_window_s: float = Field(default=86_400, gt=0)
+    silence_s: float = Field(default=172_800, gt=0)
+
+    @model_validator(mode="after")
+    def _silence_beyond_window(self) -> Self:
+        if self.silence_s < self.identity_window_s:
+            raise ValueError("silence_s must not be shorter than identity_window_s")
+        return self
+
+
+class Claims:
+    """Decides what a vessel claims to be, and how long a claim outlives the vessel's silence."""
+
+    def __init__(self, names: Names, parameters: ClaimParameters) -> None:
+        self.names, self.ship_types = names, frozenset(parameters.ship_types)
+        self.silence_ms = round(parameters.silence_s * 1000)
+        self._decide = lru_cache(maxsize=65_536)(self._decided)
 
     def of(self, said: Said | None) -> str:
         """``fishing``, ``other``, or ``unknown`` while name or type may still decide it."""
-        if said is None:
-            return UNKNOWN
-        key = (said.name, said.ship_type)
-        if key not in self._known:
-            self._known[key] = self._decide(*key)
-        return self._known[key]
+        return UNKNOWN if said is None else self._decide(said.name, said.ship_type)
 
-    def _decide(self, name: str, ship_type: int) -> str:
+    def forget(self, known: State, watermark_ms: int) -> None:
+        """Drop what silent movers said, which `follow` would not use for any later row."""
+        oldest = watermark_ms - self.silence_ms
+        for mover in [name for name, said in known.items() if said[-1] < oldest]:
+            del known[mover]
+
+    def _decided(self, name: str, ship_type: int) -> str:
         if name and self.names.is_buoy(name):
             return OTHER
         if ship_type in self.ship_types or (name and self.names.claims_fishing(name)):
@@ -97,7 +128,7 @@ def follow(claims: Claims, known: State, columns: Columns) -> list[Block]:
 
     Parameters
     ----------
-    known : what each mover said, by mover; changed in place.
+    known : what each mover said and when it was last heard, by mover; changed in place.
     columns : of the feed ``ais``.
 
     Returns
@@ -109,19 +140,31 @@ def follow(claims: Claims, known: State, columns: Columns) -> list[Block]:
     said_rows = np.flatnonzero(columns["kind"] == IDENTITY)
     said_bounds = np.searchsorted(said_rows, bounds)
     said = _Said(columns, said_rows)
+    t = columns["t"]
+    lapses = 1 + np.flatnonzero(np.diff(t) > claims.silence_ms)
+    lapse_bounds = np.searchsorted(lapses, bounds, side="right")
     blocks: list[Block] = []
     for k in range(len(bounds) - 1):
         start, end = int(bounds[k]), int(bounds[k + 1])
         mover = str(columns["mover"][start])
-        before = Said(*known[mover]) if mover in known else None
-        changes = list(said.changes(before, int(said_bounds[k]), int(said_bounds[k + 1])))
-        if changes:
-            known[mover] = list(changes[-1][1])
+        before = _still_held(known, mover, int(t[start]) - claims.silence_ms)
+        silent = lapses[lapse_bounds[k] : lapse_bounds[k + 1]]
+        silent = silent[silent < end].tolist()
+        changes = list(said.changes(before, int(said_bounds[k]), int(said_bounds[k + 1]), silent))
         spans = [(start, before), *changes]
+        if spans[-1][1] is not None:
+            known[mover] = [*spans[-1][1], int(t[end - 1])]
+        else:
+            known.pop(mover, None)
         if any(claims.of(at) != OTHER for _, at in spans):
             ends = [row for row, _ in changes] + [end]
             blocks += _blocks(claims, mover, spans, ends, columns["kind"])
     return blocks
+
+
+def _still_held(known: State, mover: str, oldest_ms: int) -> Said | None:
+    held = known.get(mover)
+    return None if held is None or held[-1] < oldest_ms else Said(*held[:-1])
 
 
 def _blocks(
@@ -145,14 +188,20 @@ class _Said:
         names = ("name", "callsign", "ship_type", "destination", "t", "pid")
         self._values = [columns[name][rows].tolist() for name in names]
 
-    def changes(self, before: Said | None, first: int, last: int) -> Iterator[tuple[int, Said]]:
+    def changes(
+        self, before: Said | None, first: int, last: int, lapses: Sequence[int]
+    ) -> Iterator[tuple[int, Said | None]]:
         """Row and new identity wherever identity rows [first, last) say something new.
 
         A message may carry only a part (type 24 comes in two); what it leaves out stays as it was.
+        From each row of ``lapses`` on, first rows after a long silence, nothing is known.
         """
-        known = before
+        known, silent = before, deque(lapses)
         names, callsigns, types, destinations, times, pids = self._values
         for i in range(first, last):
+            while silent and silent[0] <= self._rows[i]:
+                known = None
+                yield silent.popleft(), None
             old = known or Said()
             new = (
                 names[i] or old.name,
@@ -163,6 +212,8 @@ class _Said:
             if known is None or new != known[:4]:
                 known = Said(*new, times[i], pids[i])
                 yield self._rows[i], known
+        for row in silent:
+            yield row, None
 
 
 def fix_at(columns: Columns, i: int) -> Fix:

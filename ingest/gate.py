@@ -17,7 +17,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ingest.gate_geometry import Fault, Geometries, GeometryGate
+from ingest.gate_geometry import Fault, Geometries, GeometryGate, distance_m
 from layers.city import City
 from layers.feeds import Reject, Tally
 from layers.spec import LayerSpec, PropertySpec
@@ -91,6 +91,8 @@ class Gate:
             geometries, found = self._geometry.check(geometries)
             for row, fault in found.items():
                 faults.setdefault(row, ("geometry", fault))
+            if self.spec.quality.stated_place is not None:
+                self._stated(self.spec.quality.stated_place, parsed, geometries, faults)
         self._ids(parsed[self.spec.id_field], rows, faults)
         return self._result(rows, parsed, geometries, faults)
 
@@ -137,6 +139,21 @@ class Gate:
             moment = moment.replace(tzinfo=self.zone)
         return moment
 
+    def _stated(
+        self,
+        names: tuple[str, str],
+        parsed: dict[str, list[Any]],
+        geometries: Geometries,
+        faults: dict[int, tuple[str, Fault]],
+    ) -> None:
+        for row, (lon, lat) in enumerate(zip(*(parsed[name] for name in names), strict=True)):
+            if row in faults or lon is None or lat is None:
+                continue
+            far = distance_m(geometries[row], lon, lat)
+            if far > self.spec.quality.stated_within_m:
+                detail = f"{far:,.0f} m from its geometry, as {lon:.6f}, {lat:.6f} says"
+                faults[row] = (names[0], Fault("place_mismatch", detail))
+
     def _ids(self, ids: list[Any], rows: Rows, faults: dict[int, tuple[str, Fault]]) -> None:
         name = self.spec.id_field
         for row, key in enumerate(ids):
@@ -178,7 +195,7 @@ class Gate:
             )
             for row, (field, fault) in sorted(faults.items())
         ]
-        accepted = Counter({self.spec.id: len(good)})
+        accepted = Counter({self.spec.id: len(good)} if good else {})
         return Passed(frame, Tally(accepted, Counter(r.reason for r in rejects)), rejects)
 
 

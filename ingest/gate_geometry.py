@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import orjson
+import pyproj
 import shapely
 
 from layers import crs as systems
@@ -19,6 +20,7 @@ from layers.spec import LayerSpec
 Geometries = npt.NDArray[np.object_]
 Box = tuple[float, float, float, float]
 _SINGLE = {"MultiPoint": "Point", "MultiLineString": "LineString", "MultiPolygon": "Polygon"}
+_GEOD = pyproj.Geod(ellps="WGS84")
 _MULTI = {single: multi for multi, single in _SINGLE.items()}
 
 
@@ -101,7 +103,8 @@ class GeometryGate:
                 1
             )
         for row in np.flatnonzero(~fine).tolist():
-            faults.setdefault(row, self._misplaced(given[row], "off_the_globe"))
+            if row not in faults:
+                faults[row] = self._misplaced(given[row], "off_the_globe")
 
     def _outside(self, lonlat: Geometries, given: Geometries, faults: dict[int, Fault]) -> None:
         boxes = shapely.bounds(lonlat)
@@ -187,6 +190,12 @@ class GeometryGate:
             if row not in faults:
                 detail = str(shapely.is_valid_reason(lonlat[row]))
                 faults[row] = Fault("invalid_geometry", detail)
+
+
+def distance_m(geometry: shapely.Geometry, lon: float, lat: float) -> float:
+    """Metres from a place to the middle of a geometry in EPSG:4326, on the WGS 84 ellipsoid."""
+    middle = shapely.centroid(geometry)
+    return float(_GEOD.inv(middle.x, middle.y, lon, lat)[2])
 
 
 def _as_type(geometry: Any, wanted: str) -> Any:

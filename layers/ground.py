@@ -13,6 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 # Relative to the weight at the foot of the image: nearer to the horizon a pixel is kilometres wide.
 _NEAREST_HORIZON = 1e-3
+_LEAST_DETERMINANT = 1e-9
 
 
 class HomographyError(ValueError):
@@ -35,9 +36,25 @@ def homography(rows: object) -> Floats:
         raise HomographyError(f"expected 3 by 3 numbers, found shape {matrix.shape}")
     if not np.isfinite(matrix).all():
         raise HomographyError("a number is NaN or infinite")
-    if np.linalg.matrix_rank(matrix) < 3:
+    if abs(_determinant(matrix)) < _LEAST_DETERMINANT:
         raise HomographyError("the matrix is singular: it has no inverse")
     return matrix
+
+
+def _determinant(matrix: Floats) -> float:
+    """Determinant that neither the origin nor the units of pixels and ground change.
+
+    Metres of a projected CRS count from far away, so the plain matrix always looks nearly singular.
+    """
+    last = matrix[2]
+    if not last.any():
+        return 0.0
+    centred = matrix.copy()
+    centred[:2] -= np.outer(matrix[:2] @ last / (last @ last), last)
+    for axis in (1, 0, 1):
+        largest = np.abs(centred).max(axis=axis, keepdims=True)
+        centred /= np.where(largest > 0, largest, 1.0)
+    return float(np.linalg.det(centred))
 
 
 def to_ground(matrix: Floats, pixels: npt.ArrayLike, foot: tuple[float, float]) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,26 +15,22 @@ from layers.spec import LayerSpec
 from ogc_server import metadata, pages, schemas
 from ogc_server import openapi as definition
 from ogc_server.answers import data_answer, etag, html_answer, streamed, unchanged
-from ogc_server.catalogue import Catalogue
+from ogc_server.asked import Asked
 from ogc_server.csv_text import CSV, csv_text
 from ogc_server.features import (
     GEOJSON,
     JSON,
     PIECE,
-    Place,
     item_document,
     items_document,
     items_links,
 )
 from ogc_server.findings import FINDINGS
-from ogc_server.gate import BASE_KEY
-from ogc_server.negotiation import wanted_format, wanted_language
 from ogc_server.parameters import (
     ItemsRequest,
     parse_item,
     parse_items,
     refusal,
-    single_values,
 )
 from ogc_server.problem import bad_parameter, not_found
 
@@ -43,7 +38,6 @@ Endpoint = Callable[[Request], Response]
 READ = ("GET", "HEAD", "OPTIONS")
 # Taken by the route all the same, so that no such request falls through to pygeoapi.
 WRITE = ("POST", "PUT", "PATCH", "DELETE")
-_PLAIN = ("f", "lang")
 _ALL_FORMATS = ("json", "html", "jsonld", "csv")
 
 
@@ -59,33 +53,6 @@ def reading(endpoint: Endpoint) -> Endpoint:
         return endpoint(request)
 
     return answer
-
-
-class Asked:
-    """What every endpoint reads of a request: base URL, parameters, format, language, catalogue."""
-
-    def __init__(self, request: Request, formats: tuple[str, ...] = ("json", "html")) -> None:
-        self.request = request
-        self.values = single_values(request.query_params.multi_items())
-        self.base: str = request.scope[BASE_KEY]
-        self.catalogue: Catalogue = request.app.state.catalogue
-        headers = request.headers
-        self.format = wanted_format(self.values, headers.get("accept", ""), formats)
-        self.language = wanted_language(self.values, headers.get("accept-language", ""))
-
-    def refuse_parameters(self, *known: str) -> None:
-        """RequestError 400 for any parameter but ``f``, ``lang`` and ``known``."""
-        for name in self.values:
-            if name not in (*_PLAIN, *known):
-                raise bad_parameter(name, "is unknown here")
-
-    def layer(self) -> LayerSpec:
-        """Return the layer that the path names."""
-        return self.catalogue.layer(self.request.path_params["layer"])
-
-    def place(self) -> Place:
-        """Where the document stands."""
-        return Place(self.base, quote(self.request.scope["path"]), self.values)
 
 
 def _described(

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from layers.city import City
 from layers.spec import LayerSpec
 from ogc_server.answers import etag, html_answer, unchanged
+from ogc_server.asked import Asked
 from ogc_server.catalogue import Catalogue
 from ogc_server.findings import FINDINGS
-from ogc_server.handlers import Asked
 from ogc_server.pages import by_domain, render
 from ogc_server.problem import bad_parameter
 from ogc_server.words import words

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 
 from layers.spec import LayerSpec
+from ogc_server.asked import Asked
 from ogc_server.catalogue import Catalogue
 from ogc_server.features import feature_dicts, items_links, matched
 from ogc_server.findings import Findings
 from ogc_server.parameters import ItemsRequest
 from ogc_server.reading import Reader, is_evidence
 from ogc_server.words import KINDS, words
-
-if TYPE_CHECKING:
-    from ogc_server.handlers import Asked
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COLUMNS = 12

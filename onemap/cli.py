@@ -40,6 +40,9 @@ app.add_typer(layers.app, name="layers")
 app.command()(serve.serve)
 
 
+_INTERRUPTED = 130
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)
@@ -55,6 +58,12 @@ def _root(
 ) -> None:
     level = logging.INFO if verbose else logging.WARNING
     structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            # A rich traceback would print local variables: addresses with passwords, personal data.
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
@@ -71,9 +80,11 @@ def main() -> None:
     except OnemapError as failure:
         err.print(f"[red]error:[/red] {escape(str(failure))}", soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("interrupted; what was committed is kept, run the command again to go on")
-        sys.exit(130)
+    except SystemExit as end:
+        # Typer turns Ctrl-C into this status and says nothing.
+        if end.code == _INTERRUPTED:
+            err.print("interrupted; what was committed is kept, run the command again to go on")
+        raise
     except Exception as failure:
         error_id = uuid.uuid4().hex[:8]
         structlog.get_logger().error("fault", id=error_id, exc_info=True)

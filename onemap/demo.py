@@ -13,6 +13,7 @@ import orjson
 from ingest.simulator.build import build, demo_day
 from ingest.simulator.declaration import ManifestEntry
 from layers.city import City
+from layers.errors import OnemapError
 from layers.store import Store
 from onemap.home import Home
 from onemap.intake import FEEDS, take_in
@@ -52,15 +53,20 @@ def play(
     scale : share of the full size; what is planted is always there.
     inputs : where the generated files lie; the city's ``demo`` folder by default.
     """
-    folder = inputs or home.demo
-    manifest = build(
-        city, folder, seed=seed, day=day or demo_day(city), scale=scale, progress=progress
-    )
+    folder, played = inputs or home.demo, day or demo_day(city)
+    asked = f"seed {seed}, day {played.isoformat()}, scale {float(scale):g}"
+    # Asked before anything is built, so that the inputs of the other demo stay.
+    _refuse_another(store, home, "demo:asked", asked)
+    manifest = build(city, folder, seed=seed, day=played, scale=scale, progress=progress)
     rows = sum(entry.rows for entry in manifest.entries)
     yield Step("inputs", f"{len(manifest.entries)} files, {rows:,} rows in {folder} (synthetic)")
-    key = sha256("".join(entry.sha256 for entry in manifest.entries).encode()).hexdigest()
+    files = sha256("".join(entry.sha256 for entry in manifest.entries).encode()).hexdigest()
+    _refuse_another(store, home, "demo:files", files)
+    _remember(store, "demo:asked", asked)
+    _remember(store, "demo:files", files)
+    key = sha256(f"{files} {manifest.declarations} {_rules(city)}".encode()).hexdigest()
     if _remembered(store, "demo") == key:
-        yield Step("store", f"{home.store_url} holds this demo already", done_before=True)
+        yield Step("store", f"{home.shown} holds this demo already", done_before=True)
         return
     for layer, tally in initialise(city, store, home, at=clock()).items():
         yield Step(layer, tally.sentence())
@@ -80,6 +86,23 @@ def play(
             f"{score.silent} of {score.near_misses} near misses silent",
         )
     _remember(store, "demo", key)
+
+
+def _rules(city: City) -> str:
+    """Hash of the declared rules: with another limit there is something to detect again."""
+    declared = [city.rules[rule].model_dump(mode="json") for rule in sorted(city.rules)]
+    return sha256(orjson.dumps(declared, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _refuse_another(store: Store, home: Home, name: str, value: str) -> None:
+    held = _remembered(store, name)
+    if held is None or held == value:
+        return
+    what = f"demo with {held}" if name == "demo:asked" else "demo made from other declarations"
+    raise OnemapError(
+        f"{home.shown} holds a {what}; two demos in one store would be mixed up: "
+        f"name another store with --store, or remove this one and {home.positions}"
+    )
 
 
 def _take_in(

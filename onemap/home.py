@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from layers.city import City
 from layers.errors import OnemapError
 
@@ -26,6 +28,13 @@ class Home:
     city_folder: Path
     store_url: str
     folder: Path
+
+    @property
+    def shown(self) -> str:
+        """The store's address for people, without its password."""
+        if not self.store_url.startswith(DATABASE_SCHEMES):
+            return self.store_url
+        return make_url(self.store_url).render_as_string(hide_password=True)
 
     @property
     def positions(self) -> Path:

@@ -7,9 +7,11 @@ deterministic ids; state and offset stand in the same transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 import orjson
 import pyarrow as pa
@@ -19,18 +21,21 @@ from analytics import registry
 from analytics.detect import END_OF_TIME_MS, run_step
 from analytics.event import Event
 from analytics.feeds import ais_columns
-from analytics.references import load_references
+from analytics.references import load_references, state_of_layers
 from analytics.rule import Columns
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore
 from ingest.take_in.ais import Names, last_positions
 from ingest.take_in.movers import VESSELS, Touched, write_last_positions
 from layers.city import City
+from layers.errors import OnemapError
 from layers.feeds import Tally
 from layers.positions import FIXES, IDENTITIES, PositionStore
 from layers.store import Store, Transaction
 from onemap.home import Home
 from onemap.pipeline import write_findings
+
+FEED = "ais"
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ class LivePipeline:
     ----------
     feed : name under which the feed's state is kept; the same name goes on where it stopped.
     rules : ids of declared rules; all enabled ones that read AIS by default.
+
+    Raises
+    ------
+    OnemapError
+        for a rule that is not declared, or reads another feed.
     """
 
     city: City
@@ -71,17 +81,20 @@ class LivePipeline:
     decoder: LiveDecoder = field(default_factory=LiveDecoder)
 
     def __post_init__(self) -> None:
-        built = registry.build(self.city, load_references(self.city, self.store), only=self.rules)
-        self._rules = [rule for rule in built if rule.feed == "ais"]
+        self._read_rules()
+        others = [rule.declaration.id for rule in self._built if rule.feed != FEED]
+        if self.rules is not None and others:
+            raise OnemapError(f"{', '.join(others)}: not a rule on AIS; onemap detect runs it")
         self._positions = PositionStore(self.home.positions)
         self._states: dict[str, bytes | None] = {}
         self._watermark_ms: int | None = None
-        self._commits = 0
+        self._commits, self._begun_ms = 0, 0
         stored = self.store.state(self._name())
         if stored is not None:
             kept = orjson.loads(stored)
             self.decoder.restore(kept["decoder"].encode())
             self._watermark_ms, self._commits = kept["watermark_ms"], kept["commits"]
+            self._begun_ms = kept["begun_ms"]
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
             self._states[name] = self.store.state(name)
@@ -92,7 +105,13 @@ class LivePipeline:
         return self.decoder.offset
 
     def commit(self, batch: LiveBatch, *, at: datetime) -> Committed:
-        """Take one micro-batch through the rules and commit all that follows from it."""
+        """Take one micro-batch through the rules and commit all that follows from it.
+
+        Registers, zones and whatever else the rules refer to are read again once they changed.
+        """
+        self._begun_ms = self._begun_ms or round(at.timestamp() * 1000)
+        if state_of_layers(self.city, self.store) != self._references_state:
+            self._read_rules()
         self._keep_positions(batch)
         self._keep_rejects(batch)
         fixes = _not_before(batch.fixes, self._watermark_ms)
@@ -109,6 +128,7 @@ class LivePipeline:
                 "decoder": batch.state.decode(),
                 "watermark_ms": batch.watermark_ms,
                 "commits": self._commits + 1,
+                "begun_ms": self._begun_ms,
             }
             unit.put_state(self._name(), orjson.dumps(kept))
         self._states.update(states)
@@ -117,15 +137,19 @@ class LivePipeline:
         return Committed(batch.fixes.num_rows, late, alerts, cases, tuple(events), batch.tally)
 
     def finish(self, *, at: datetime) -> list[Event]:
-        """Close what is open in the rules, for a source that will never go on."""
+        """Tell what the rules hold open at the end of a source; should it go on, it stays open."""
         nothing = ais_columns(FIXES.empty_table(), IDENTITIES.empty_table(), self.city.crs)
-        events, states = self._detect(nothing, END_OF_TIME_MS)
+        events, _ = self._detect(nothing, END_OF_TIME_MS)
         with self.store.transaction() as unit:
             write_findings(unit, self.store, self.city, events, at=at)
-            for name, state in states.items():
-                unit.put_state(name, state)
-        self._states.update(states)
         return events
+
+    def _read_rules(self) -> None:
+        # The number first: a change while reading is then seen at the next commit.
+        self._references_state = state_of_layers(self.city, self.store)
+        references = load_references(self.city, self.store)
+        self._built = registry.build(self.city, references, only=self.rules)
+        self._rules = [rule for rule in self._built if rule.feed == FEED]
 
     def _detect(
         self, columns: Columns, watermark_ms: int | None
@@ -141,16 +165,21 @@ class LivePipeline:
     def _name(self, *parts: str) -> str:
         return ":".join(("live", self.feed, *parts))
 
+    def _file_name(self) -> str:
+        """Start of this feed's files: no other feed has it, nor this one begun in a new store."""
+        words = re.sub(r"[^A-Za-z0-9]+", "-", self.feed).strip("-")[:40]
+        return f"{words}-{sha256(self.feed.encode()).hexdigest()[:8]}-{self._begun_ms}"
+
     def _keep_positions(self, batch: LiveBatch) -> None:
-        name = f"live-{_file_name(self.feed)}-{self._commits:09d}"
+        name = f"live-{self._file_name()}-{self._commits:09d}"
         if batch.fixes.num_rows:
-            self._positions.write("ais", batch.fixes, name)
+            self._positions.write(FEED, batch.fixes, name)
         if batch.identities.num_rows:
             self._positions.write("ais_identity", batch.identities, name)
 
     def _keep_rejects(self, batch: LiveBatch) -> None:
         if batch.rejects:
-            about = Input("ais", _file_name(self.feed), f"{self._commits:016d}")
+            about = Input(FEED, self._file_name(), f"{self._commits:016d}")
             with RejectStore(self.home.rejects).log(about) as log:
                 log.write(batch.rejects)
 
@@ -166,7 +195,3 @@ class LivePipeline:
 
 def _not_before(table: pa.Table, t_ms: int | None) -> pa.Table:
     return table if t_ms is None else table.filter(pc.greater_equal(table["t"], t_ms))
-
-
-def _file_name(feed: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in feed).strip("-")

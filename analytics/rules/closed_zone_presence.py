@@ -25,10 +25,19 @@ from pydantic import Field
 
 from analytics.calendar import local_time, utc_offset
 from analytics.event import Event, Evidence, Measure
-from analytics.names import Names, NameTables
+from analytics.names import Names
 from analytics.references import MarineZone
-from analytics.rule import Columns, Parameters, Rule, State, register
-from analytics.vessels import FISHING, OTHER, Block, Claims, Said, follow, locate
+from analytics.rule import Columns, Rule, State, register
+from analytics.vessels import (
+    FISHING,
+    OTHER,
+    Block,
+    ClaimParameters,
+    Claims,
+    Said,
+    follow,
+    locate,
+)
 from analytics.wording import minutes, place
 from layers.text import Text
 
@@ -36,42 +45,38 @@ Bools = npt.NDArray[np.bool_]
 _MOST_POINTS = 60
 
 
-class ClosedZonePresenceParameters(Parameters):
-    """Parameters of `ClosedZonePresence`.
+class ClosedZonePresenceParameters(ClaimParameters):
+    """Parameters of `ClosedZonePresence`, besides those of `ClaimParameters`.
 
     Attributes
     ----------
-    names, ship_types : what claims to be a fishing boat.
     zone_kinds : kinds of marine zones that are closed.
     exempt_kinds : kinds inside of which a position does not count, such as ports.
     min_duration_s : longest stay that is not told.
     max_gap_s : longest silence within one stay.
     min_fixes : positions inside that a stay needs.
     exit_fixes : positions outside in a row that end a stay.
-    identity_window_s : how long after the limit was passed a name may come and still count.
+    confidence : of each finding.
     """
 
-    names: NameTables
-    ship_types: tuple[int, ...] = ()
     zone_kinds: tuple[str, ...] = ("fishing_ban",)
     exempt_kinds: tuple[str, ...] = ()
     min_duration_s: float = Field(ge=0)
     max_gap_s: float = Field(gt=0)
     min_fixes: int = Field(default=3, ge=2)
     exit_fixes: int = Field(default=2, ge=1)
-    identity_window_s: float = Field(default=86_400, gt=0)
     confidence: float = Field(default=0.8, ge=0, le=1)
 
 
 class Row(NamedTuple):
-    """A position as the walk over a stay sees it: ms, id, and where it is inside what, how deep."""
+    """A position as the walk over a stay sees it: ms, id, place, depth, ids of zones, speed."""
 
     t: int
     pid: str
     lon: float
     lat: float
     depth_m: float
-    zones: list[int]
+    zones: list[str]
     sog_mps: float
 
 
@@ -86,7 +91,7 @@ class ClosedZonePresence(Rule):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._claims = Claims(Names(self.parameters.names), self.parameters.ship_types)
+        self._claims = Claims(Names(self.parameters.names), self.parameters)
         closed = self.references.zones_of(self.parameters.zone_kinds)
         self._closed = len(closed)
         self._zones = (*closed, *self.references.zones_of(self.parameters.exempt_kinds))
@@ -127,6 +132,7 @@ class ClosedZonePresence(Rule):
                 del mover["stay"]
             if not mover["held"] and "stay" not in mover:
                 del state["movers"][name]
+        self._claims.forget(state["said"], watermark_ms)
         return []
 
     def _walk(
@@ -142,7 +148,7 @@ class ClosedZonePresence(Rule):
         if not within.any() and "stay" not in mover:
             return
         for row in block.fixes[_matters(within, self.parameters.exit_fixes)].tolist():
-            zones = np.flatnonzero(inside[:, row]).tolist()
+            zones = [self._zones[z].zone_id for z in np.flatnonzero(inside[:, row])]
             if not zones:
                 self._step_outside(mover)
                 continue
@@ -180,10 +186,14 @@ class ClosedZonePresence(Rule):
         window = self.parameters.identity_window_s * 1000
         stays = [stay for stay in mover["held"] if said.t - stay["end"] <= window]
         mover["held"] = []
-        return [self._tell(subject, said, stay) for stay in stays]
+        told = [self._tell(subject, said, stay) for stay in stays]
+        return [event for event in told if event is not None]
 
-    def _tell(self, subject: str, said: Said, stay: State) -> Event:
-        zones = [self._zones[z] for z in stay["zones"]]
+    def _tell(self, subject: str, said: Said, stay: State) -> Event | None:
+        zones = [zone for zone in self._zones if zone.zone_id in stay["zones"]]
+        if not zones:
+            # The stay was held while its zone was taken off the map.
+            return None
         seconds = (stay["end"] - stay["start"]) / 1000
         limit = self.parameters.min_duration_s
         lon, lat, deep = stay["worst"]
@@ -214,13 +224,14 @@ class ClosedZonePresence(Rule):
         offset = utc_offset(stay["start"], zone)
         return Text(
             en=(
-                f"Fishing vessel {who} (MMSI {subject}) has been inside {names[0]} for {stayed.en},"
-                f" more than {limit.en}, from {start} to {end} ({offset}), up to {deep:,.0f} m"
-                f" inside, at {where.en}; a stay, not proof of fishing."
+                f"Suspected stay of a fishing vessel in a closed zone: {who} (MMSI {subject}) was"
+                f" inside {names[0]} for {stayed.en}, more than {limit.en}, from {start} to {end}"
+                f" ({offset}), up to {deep:,.0f} m inside, at {where.en}; a stay, not proof of"
+                " fishing."
             ),
             zh=(
-                f"渔船{who}（MMSI {subject}）于{start}至{end}（{offset}）在{names[1]}内停留"
-                f"{stayed.zh}，超过{limit.zh}，最深处距边界{deep:,.0f}米（{where.zh}）；"
+                f"疑似渔船在禁捕区内停留：{who}（MMSI {subject}）于{start}至{end}（{offset}）"
+                f"在{names[1]}内停留{stayed.zh}，超过{limit.zh}，最深处距边界{deep:,.0f}米（{where.zh}）；"
                 "仅为停留，疑似捕捞须另行核实。"
             ),
         )

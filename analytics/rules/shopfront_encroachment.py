@@ -3,9 +3,9 @@
 What a camera saw is known on the ground (the foot edge of its box). A detection counts where its
 label is among the declared ones, its confidence high enough, and its foot edge lies further past
 the door line than this shop may go. An episode is a run of such detections at one shop, by whatever
-camera or track, with no gap over ``max_gap_s``; once it has lasted ``dwell_s`` **the event is fixed
-at that moment** (see `analytics.rules.closed_zone_presence` for why). Passers-by, goods inside the
-line and shops with a permit raise nothing.
+camera or track, with no gap over ``max_gap_s``; once it has lasted longer than ``dwell_s`` **the
+event is fixed at that moment** (see `analytics.rules.closed_zone_presence` for why). Passers-by,
+goods inside the line and shops with a permit raise nothing.
 
 Rows are cut by time when they come in batches, since several cameras may see one shop.
 """
@@ -22,7 +22,7 @@ from pydantic import Field
 from analytics.calendar import city_days, local_time, utc_offset
 from analytics.doorlines import DoorLines, Standing
 from analytics.event import Event, Evidence, Measure
-from analytics.references import Shopfront
+from analytics.references import Camera, Shopfront
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.wording import minutes
 from layers.text import Text
@@ -38,7 +38,7 @@ class ShopfrontEncroachmentParameters(Parameters):
     labels : detector's words for what must not stand outside.
     min_confidence : of a detection, 0–1.
     offset_m : how far past the door line goods may stand, where the shop itself declares nothing.
-    dwell_s : shortest stay that is told.
+    dwell_s : longest stay that is not told.
     max_gap_s : longest time between two detections of one stay.
     reach_m : further than this from a door line, a thing has nothing to do with the shop.
     """
@@ -121,7 +121,7 @@ class ShopfrontEncroachment(Rule):
             stay["last"] = max(stay["last"], seen["t"])
             return None
         _prolong(stay, seen)
-        if stay["last"] - stay["start"] < self.parameters.dwell_s * 1000:
+        if stay["last"] - stay["start"] <= self.parameters.dwell_s * 1000:
             return None
         told = dict(stay)
         stay.update(told=True, points=[])
@@ -139,7 +139,7 @@ class ShopfrontEncroachment(Rule):
             points=tuple(stay["points"]),
             references=(
                 shop.reference(),
-                *({"layer": "camera", "id": camera} for camera in stay["cameras"]),
+                *(self._camera(camera).reference() for camera in stay["cameras"]),
             ),
             quality={
                 "detections": stay["count"],
@@ -153,6 +153,9 @@ class ShopfrontEncroachment(Rule):
         sure = stay["confidence"] / stay["count"]
         at = shapely.Point(lon, lat)
         return self.event(shop.shop_id, span, at, sure, evidence, self._sentence(shop, stay))
+
+    def _camera(self, camera_id: str) -> Camera:
+        return self.references.cameras.get(camera_id) or Camera(camera_id)
 
     def _sentence(self, shop: Shopfront, stay: State) -> Text:
         zone = self.references.zone

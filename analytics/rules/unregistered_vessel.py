@@ -10,6 +10,7 @@ Absence from an empty register says nothing: where no entry is valid on the day,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +19,14 @@ from pydantic import Field
 
 from analytics.calendar import city_day, date_of
 from analytics.event import Event
-from analytics.names import Names, NameTables, RegisterIndex
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.names import Names, RegisterIndex
+from analytics.rule import Columns, Rule, State, register
 from analytics.unregistered_evidence import Finding, tell
 from analytics.vessels import (
     FISHING,
     OTHER,
     Block,
+    ClaimParameters,
     Claims,
     Fix,
     Places,
@@ -37,17 +39,16 @@ from layers.text import Text
 
 # The end of time, as far as calendars go: 9999-12-30.
 _FAR_MS = 253_402_128_000_000
+# Days whose register is kept in memory, found by name.
+_REGISTERS = 16
 
 
-class UnregisteredVesselParameters(Parameters):
-    """Parameters of `UnregisteredVessel`.
+class UnregisteredVesselParameters(ClaimParameters):
+    """Parameters of `UnregisteredVessel`, besides those of `ClaimParameters`.
 
     Attributes
     ----------
-    names : tables about names.
-    ship_types : AIS types that claim to be a fishing boat.
     zone_kinds : kinds of marine zones that are watched.
-    identity_window_s : how long after a position a name may come and still count for it.
     nearest : how many of the nearest registered names are told.
     fishing_speed_mps, course_tolerance_deg, max_speed_mps : against which speed, course and track
         are held.
@@ -56,10 +57,7 @@ class UnregisteredVesselParameters(Parameters):
     confidence_second_key : where MMSI or call sign belong to a registered vessel.
     """
 
-    names: NameTables
-    ship_types: tuple[int, ...] = ()
     zone_kinds: tuple[str, ...] = ("watch",)
-    identity_window_s: float = Field(gt=0)
     nearest: int = Field(default=3, ge=1, le=20)
     fishing_speed_mps: tuple[float, float] = (0.25, 3.1)
     course_tolerance_deg: float = Field(default=45, gt=0, le=180)
@@ -70,11 +68,11 @@ class UnregisteredVesselParameters(Parameters):
 
 
 class Sight(NamedTuple):
-    """A position in the watch area, what lay before it, and the zones it is in (numbers)."""
+    """A position in the watch area, what lay before it, and the ids of the zones it is in."""
 
     fix: Fix
     before: Fix | None
-    zones: tuple[int, ...]
+    zones: tuple[str, ...]
 
     def plain(self) -> list[Any]:
         """As JSON keeps it."""
@@ -103,9 +101,9 @@ class UnregisteredVessel(Rule):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._names = Names(self.parameters.names)
-        self._claims = Claims(self._names, self.parameters.ship_types)
+        self._claims = Claims(self._names, self.parameters)
         self._zones = self.references.zones_of(self.parameters.zone_kinds)
-        self._registers: dict[int, RegisterIndex] = {}
+        self._register_on = lru_cache(maxsize=_REGISTERS)(self._index)
 
     def start(self) -> State:
         """Nothing said, nothing seen."""
@@ -117,11 +115,12 @@ class UnregisteredVessel(Rule):
         places = locate(self, self._zones, blocks, columns)
         events: list[Event] = []
         for block in blocks:
-            mover = state["movers"].setdefault(block.mover, {"raised": {}})
             if block.claim == OTHER:
+                mover = state["movers"].get(block.mover, {})
                 mover.pop("last", None)
                 mover.pop("pending", None)
                 continue
+            mover = state["movers"].setdefault(block.mover, {"raised": {}})
             events += self._block(mover, block, places, columns)
             if len(block.fixes):
                 mover["last"] = list(fix_at(columns, int(block.fixes[-1])))
@@ -131,10 +130,15 @@ class UnregisteredVessel(Rule):
         """Forget what no later row can touch; findings are complete when they are made."""
         oldest = int(min(watermark_ms, _FAR_MS) - self.parameters.identity_window_s * 1000)
         since = city_day(oldest, self.references.zone)
-        for mover in state["movers"].values():
+        for name, mover in list(state["movers"].items()):
             mover["raised"] = {n: day for n, day in mover["raised"].items() if day >= since}
             if "pending" in mover and Sight.read(mover["pending"]).fix.t < oldest:
                 del mover["pending"]
+            if "last" in mover and Fix(*mover["last"]).t < watermark_ms - self._claims.silence_ms:
+                del mover["last"]
+            if mover == {"raised": {}}:
+                del state["movers"][name]
+        self._claims.forget(state["said"], watermark_ms)
         return []
 
     def _block(self, mover: State, block: Block, places: Places, columns: Columns) -> list[Event]:
@@ -163,16 +167,23 @@ class UnregisteredVessel(Rule):
             before: Fix | None = fix_at(columns, int(block.fixes[at - 1]))
         else:
             before = Fix(*mover["last"]) if "last" in mover else None
-        zones = tuple(int(z) for z in np.flatnonzero(places.inside[:, row]))
-        return Sight(fix_at(columns, row), before, zones)
+        fix = fix_at(columns, row)
+        if before is not None and fix.t - before.t > self._claims.silence_ms:
+            before = None
+        zones = tuple(self._zones[z].zone_id for z in np.flatnonzero(places.inside[:, row]))
+        return Sight(fix, before, zones)
 
     def _judge(self, mover: State, subject: str, said: Said, sight: Sight) -> Event | None:
         """Event of a position under a name; None where it is registered or was told that day."""
         keys = self._names.keys(said.name)
         day = city_day(sight.fix.t, self.references.zone)
-        index = self._register_on(day)
         told = "|".join(keys)
-        if not keys or index.empty or index.holds(keys) or mover["raised"].get(told) == day:
+        # A sight may have waited while its zone was taken off the map.
+        zones = tuple(zone for zone in self._zones if zone.zone_id in sight.zones)
+        if not zones or not keys or mover["raised"].get(told) == day:
+            return None
+        index = self._register_on(day)
+        if index.empty or index.holds(keys):
             return None
         mover["raised"][told] = day
         candidates = index.nearest(keys[-1], self.parameters.nearest)
@@ -190,7 +201,7 @@ class UnregisteredVessel(Rule):
             keys,
             sight.fix,
             sight.before,
-            tuple(self._zones[z] for z in sight.zones),
+            zones,
             index.register,
             tuple(candidates),
             tuple(second),
@@ -209,8 +220,5 @@ class UnregisteredVessel(Rule):
             limits.append(p.confidence_second_key)
         return float(min(limits))
 
-    def _register_on(self, day: int) -> RegisterIndex:
-        if day not in self._registers:
-            register_on = self.references.register.on(date_of(day))
-            self._registers[day] = RegisterIndex(register_on, self._names)
-        return self._registers[day]
+    def _index(self, day: int) -> RegisterIndex:
+        return RegisterIndex(self.references.register.on(date_of(day)), self._names)

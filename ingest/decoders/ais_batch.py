@@ -120,11 +120,12 @@ class Collector:
         raw: positions.Raw,
     ) -> None:
         for code in (positions.POSITION, positions.UNAVAILABLE):
-            self.accepted[positions.VERDICTS[code]] += int((verdict == code).sum())
+            if found := int((verdict == code).sum()):
+                self.accepted[positions.VERDICTS[code]] += found
         for row in np.flatnonzero(verdict > positions.UNAVAILABLE).tolist():
-            origin, found = origins[row], raw[row]
-            place = f"lon {found['lon'] / 600_000:.6f}, lat {found['lat'] / 600_000:.6f}"
-            detail = f"MMSI {found['mmsi']} at {place}"
+            origin, fields = origins[row], raw[row]
+            place = f"lon {fields['lon'] / 600_000:.6f}, lat {fields['lat'] / 600_000:.6f}"
+            detail = f"MMSI {fields['mmsi']} at {place}"
             self.refuse(origin.line, positions.VERDICTS[verdict[row]], detail, origin.raw)
 
     def _name(self) -> None:

@@ -6,6 +6,8 @@ that are sent; those of other lengths, and other types, come from pyais.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from pyais.constants import ShipType
@@ -88,7 +90,7 @@ def _texts(bits: Bits, start: int, width: int) -> list[str]:
 
 
 def _metres(sizes: Ints) -> list[float]:
-    return np.where(sizes > 0, sizes.astype(np.float64), np.nan).tolist()
+    return [float(size) if size > 0 else math.nan for size in sizes.tolist()]
 
 
 def _where(known: npt.NDArray[np.bool_], texts: list[str]) -> list[str | None]:

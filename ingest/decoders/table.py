@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ingest.sources.line import Line
+from ingest.sources.line import Line, rounds
 from layers.feeds import Reject
 
 ROWS_AT_ONCE = 20_000
@@ -81,21 +81,45 @@ class TableReader:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the records, some thousands at a time."""
+        for lines in rounds(self._lines, ROWS_AT_ONCE):
+            yield self._plain(lines) or self._any(lines)
+
+    def _plain(self, lines: list[Line]) -> Chunk | None:
+        """Split lines without quotes all at once; None where one needs to be looked at closely."""
+        mark, commas = self._delimiter.encode(), len(self._names) - 1
+        chunk = Chunk()
+        records = []
+        for line in lines:
+            if line.data.count(mark) == commas and line.whole and line.data:
+                records.append(line)
+            elif b'"' in line.data or self._record(line, chunk) is not None:
+                return None
+        data = b"\n".join([line.data for line in records])
+        if b'"' in data or b"\0" in data:
+            return None
+        try:
+            text = data.decode(self._encoding)
+        except UnicodeDecodeError:
+            return None
+        chunk.numbers = [line.number for line in records]
+        chunk.raws = text.split("\n") if records else []
+        values = text.replace("\n", self._delimiter).split(self._delimiter) if records else []
+        step = len(self._names)
+        if len(values) != step * len(records) or len(chunk.raws) != len(records):
+            return None
+        chunk.columns = {name: values[i::step] for i, name in enumerate(self._names)}
+        return chunk
+
+    def _any(self, lines: list[Line]) -> Chunk:
         chunk, rows = Chunk(), []
-        for line in self._lines:
+        for line in lines:
             values = self._record(line, chunk)
             if values is not None:
+                chunk.numbers.append(line.number)
+                chunk.raws.append(line.data.decode(self._encoding))
                 rows.append(values)
-            if len(rows) >= ROWS_AT_ONCE:
-                yield self._filled(chunk, rows)
-                chunk, rows = Chunk(), []
-        yield self._filled(chunk, rows)
-
-    def _filled(self, chunk: Chunk, rows: list[list[str]]) -> Chunk:
         columns = zip(*rows, strict=True) if rows else ((),) * len(self._names)
-        chunk.columns = {
-            name: list(values) for name, values in zip(self._names, columns, strict=True)
-        }
+        chunk.columns = {n: list(column) for n, column in zip(self._names, columns, strict=True)}
         return chunk
 
     def _columns(self, required: Sequence[str], ours: dict[str, str]) -> tuple[str, list[str]]:
@@ -128,6 +152,7 @@ class TableReader:
         return text
 
     def _record(self, line: Line, chunk: Chunk) -> list[str] | None:
+        """Values of one line; None where it is blank or no record, which the chunk then tells."""
         data = line.data
         if not data.strip():
             chunk.blank += 1
@@ -136,20 +161,23 @@ class TableReader:
             text = data.decode(self._encoding)
         except UnicodeDecodeError as failure:
             detail = f"not {self._encoding} at byte {failure.start + 1}"
-            return self._refuse(line, chunk, "bad_encoding", detail)
+            self._refuse(line, chunk, "bad_encoding", detail)
+            return None
         if not line.whole:
-            return self._refuse(line, chunk, "too_long", f"a line of more than {len(data):,} bytes")
+            self._refuse(line, chunk, "too_long", f"a line of more than {len(data):,} bytes")
+            return None
         if "\0" in text:
-            return self._refuse(line, chunk, "nul_byte", "the line has a NUL byte")
+            self._refuse(line, chunk, "nul_byte", "the line has a NUL byte")
+            return None
         try:
             values = self._values(text)
         except (csv.Error, StopIteration) as failure:
-            return self._refuse(line, chunk, "malformed", f"no CSV record: {failure}")
+            self._refuse(line, chunk, "malformed", f"no CSV record: {failure}")
+            return None
         if len(values) != len(self._names):
             detail = f"expected {len(self._names)} fields, found {len(values)}"
-            return self._refuse(line, chunk, "wrong_field_count", detail)
-        chunk.numbers.append(line.number)
-        chunk.raws.append(text)
+            self._refuse(line, chunk, "wrong_field_count", detail)
+            return None
         return values
 
     def _values(self, text: str) -> list[str]:

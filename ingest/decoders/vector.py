@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ ROWS_AT_ONCE = 10_000
 _FAILURES = (DataSourceError, DataLayerError, CRSError, FieldError, GeometryError)
 _DEEPEST_JSON = 200
 _GZIP = b"\x1f\x8b"
+_FEATURE_LIST = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"Feature"')
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class VectorFile:
         if start.startswith(_GZIP):
             self._from = read_text(path)
             start = self._from[:BLOCK_BYTES]
+        if _FEATURE_LIST.match(start):
+            # Some map services give a bare list of features, which GDAL does not read.
+            content = self._from if isinstance(self._from, bytes) else read_text(path)
+            self._from = b'{"type":"FeatureCollection","features":' + content + b"}"
         if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")):
             _check_depth(self._from if isinstance(self._from, bytes) else read_text(path), path)
         self.about = self._read_about()

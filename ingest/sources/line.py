@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
+
+from layers.errors import OnemapError
 
 MAX_LINE_BYTES = 64 * 1024
 
@@ -29,6 +32,23 @@ class Line(NamedTuple):
     whole: bool = True
 
 
+def rounds(lines: Iterator[Line], size: int) -> Iterator[list[Line]]:
+    """Yield lines in lists of a size; a source that breaks off still gives what came before."""
+    while True:
+        taken: list[Line] = []
+        try:
+            # Unlike a list made at once, this keeps what was read before a failure.
+            taken.extend(islice(lines, size))
+        except OnemapError:
+            if taken:
+                yield taken
+            raise
+        if taken:
+            yield taken
+        if len(taken) < size:
+            return
+
+
 class LineCutter:
     """Cut a stream of byte blocks into lines, in memory bounded by the longest allowed line.
 
@@ -50,7 +70,12 @@ class LineCutter:
         *lines, rest = (self._rest + block).split(b"\n")
         self._rest = rest
         for data in lines:
-            yield self._line(data, received_ms, 1)
+            if self._dropped or len(data) > MAX_LINE_BYTES:
+                yield self._line(data, received_ms, 1)
+                continue
+            self.number += 1
+            self.offset += len(data) + 1
+            yield Line(self.file, self.number, data.rstrip(b"\r"), received_ms, self.offset)
         if len(self._rest) > MAX_LINE_BYTES:
             self._dropped += len(self._rest) - MAX_LINE_BYTES
             self._rest = self._rest[:MAX_LINE_BYTES]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 from ingest.decoders.camera_json import FEED, CameraView, rows_of
 from ingest.gate import Gate, Rows
 from ingest.sources.file import Progress, SourceError, read_lines
+from ingest.sources.line import rounds
 from ingest.take_in.receipt import Receipt, receipt
 from ingest.take_in.rows import store_rows
 from layers.city import City, Source
@@ -60,7 +60,7 @@ def _read(
 ) -> Iterator[Rows]:
     lines = read_lines(path, progress=progress)
     try:
-        while chunk := list(islice(lines, _LINES_AT_ONCE)):
+        for chunk in rounds(lines, _LINES_AT_ONCE):
             rows, rejects, blank = rows_of(chunk, cameras)
             accepted = Counter({"blank": blank} if blank else {})
             note.add(Tally(accepted, Counter(r.reason for r in rejects)), rejects)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from onemap.commands import serve as serving
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
@@ -86,5 +87,5 @@ def _play(
         ):
             steps.append(step)
             if not quiet:
-                out.print(f"[green]✓[/green] {step.what}: {step.said}")
+                out.print(f"[green]✓[/green] {escape(f'{step.what}: {step.said}')}")
     return steps

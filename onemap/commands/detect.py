@@ -84,4 +84,4 @@ def evaluate(
     )
     for row in result:
         for line in (*row.missed, *row.false_alarms):
-            out.print(f"  {row.rule}: {line}")
+            out.print(f"  {row.rule}: {line}", markup=False)

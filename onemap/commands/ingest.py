@@ -159,14 +159,19 @@ def rejects(
     kept = RejectStore(locate(city, store).rejects)
     if export is not None:
         written = kept.export(feed, export)
-        out.print(f"{written:,} refused lines in {export}")
+        if as_json:
+            print_json({"rows": written, "file": str(export)})
+        else:
+            out.print(f"{written:,} refused lines in {export}", markup=False)
         return
-    if as_json:
-        print_json({"counts": kept.counts(feed), "rows": [vars(r) for r in kept.rows(feed, limit)]})
-        return
+    heads = ["feed", "reason", "lines"]
     counts = [
         [name, reason, number] for (name, reason), number in sorted(kept.counts(feed).items())
     ]
-    print_table("refused", ["feed", "reason", "lines"], counts)
+    if as_json:
+        told = [dict(zip(heads, row, strict=True)) for row in counts]
+        print_json({"counts": told, "rows": [vars(r) for r in kept.rows(feed, limit)]})
+        return
+    print_table("refused", heads, counts)
     shown = [[r.file, r.line, r.field, r.reason, r.detail] for r in kept.rows(feed, limit)]
     print_table(f"the last {len(shown)}", ["file", "line", "field", "reason", "detail"], shown)

@@ -20,7 +20,8 @@ def init(city: CityOption = None, store: StoreOption = None, as_json: JsonOption
             return
         out.print(
             f"{at.city.title.en} {at.city.title.zh}: "
-            f"{len(at.city.layers)} layers in {at.home.store_url}"
+            f"{len(at.city.layers)} layers in {at.home.shown}",
+            markup=False,
         )
         for layer, tally in loaded.items():
             out.print(f"  {layer}: {tally.sentence()}")

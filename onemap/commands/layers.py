@@ -153,7 +153,7 @@ def export(
     if as_json:
         print_json({"layer": layer, "rows": rows, "file": str(file), "format": format.value})
     else:
-        out.print(f"{rows:,} rows of {layer} in {file}")
+        out.print(f"{rows:,} rows of {layer} in {file}", markup=False)
 
 
 def _box(text: str) -> tuple[float, float, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -44,7 +45,8 @@ def serve(
         out.print(f"  QGIS           Layer › Add WFS / OGC API – Features layer, URL {url}")
         out.print(f"  GDAL           ogrinfo OAPIF:{url}")
         out.print("stop with Ctrl-C")
-        uvicorn.run(create_app(at.city, at.store), host=host, port=port, log_level="warning")
+        with suppress(KeyboardInterrupt):
+            uvicorn.run(create_app(at.city, at.store), host=host, port=port, log_level="warning")
 
 
 def is_loopback(host: str) -> bool:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import orjson
 import typer
 
+from analytics.event import Event
 from ingest.live import live_batches
 from ingest.sources.line import Line
 from ingest.sources.network import tcp_lines, udp_lines, udp_listen
 from layers.errors import OnemapError
 from layers.feeds import Tally
-from onemap.commands.options import CityOption, StoreOption, now, opened
+from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
 from onemap.live import LivePipeline
-from onemap.terminal import out
+from onemap.terminal import err, out
 
 
 def watch(
@@ -31,35 +34,102 @@ def watch(
     once: Annotated[bool, typer.Option(help="End when the sender hangs up.")] = False,
     city: CityOption = None,
     store: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Read AIS from the network and run the rules on it, at most a second behind.
+    """Read AIS from the network and run the rules on it.
 
-    Alerts, cases, the rules' state and how far the feed came are committed together; stopped or
-    killed, it goes on where it was. The rules are the ones of `onemap detect` and find the same.
+    Positions wait some ten seconds to be put in order of time; every second what is ripe is judged.
+    Alerts, cases, the rules' state and how far the feed came are committed together; stopped with
+    Ctrl-C or SIGTERM, or killed, it goes on where it was. The rules are the ones of `onemap
+    detect` and find the same. With --json each event is a line of JSON.
     """
-    asyncio.run(_watch(address, rule, once, city, store))
+    try:
+        asyncio.run(_watch(address, rule, once, city, store, as_json))
+    except OSError as failure:
+        raise OnemapError(f"{address}: {failure.strerror or failure}") from failure
+
+
+class _Stoppable:
+    """Lines of a source until it ends or the process is told to stop.
+
+    Attributes
+    ----------
+    last : number of the last line handed on, None before the first.
+    """
+
+    def __init__(self, lines: AsyncIterator[Line]) -> None:
+        self._lines, self._stop = lines, asyncio.Event()
+        self.last: int | None = None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+
+    def done_with(self, line: int) -> bool:
+        """Whether the process was told to stop and everything up to that moment was read."""
+        return self._stop.is_set() and self.last in (None, line)
+
+    async def __aiter__(self) -> AsyncIterator[Line]:
+        async for line in self._lines:
+            self.last = line.number
+            yield line
+            if self._stop.is_set():
+                return
 
 
 async def _watch(
-    address: str, rules: list[str] | None, once: bool, city: Path | None, store: str | None
+    address: str,
+    rules: list[str] | None,
+    once: bool,
+    city: Path | None,
+    store: str | None,
+    as_json: bool,
 ) -> None:
     total = Tally()
     with opened(city, store) as at:
         for spec in at.city.layers.values():
             at.store.create(spec)
         live = LivePipeline(at.city, at.store, at.home, address, rules)
-        lines = await _lines(address, once)
-        batches = live_batches(lines, live.decoder, now_ms=_now_ms)
-        async for batch in batches:
-            done = live.commit(batch, at=now())
+        lines = _Stoppable(await _lines(address, once))
+        if not as_json:
+            out.print(f"watching {address}; stop with Ctrl-C", markup=False)
+        async for batch in live_batches(aiter(lines), live.decoder, now_ms=_now_ms):
+            # Beside the loop: datagrams that nobody takes meanwhile would be lost.
+            done = await asyncio.to_thread(live.commit, batch, at=now())
             total.add(done.tally)
-            for event in done.events:
-                out.print(f"{event.rule}  {event.sentence.en}\n  {event.sentence.zh}")
+            _tell(done.events, as_json)
             if done.late:
-                out.print(f"{done.late} positions came too late for the rules; they are kept")
-        if once:
-            live.finish(at=now())
-    out.print(total.sentence())
+                err.print(f"{done.late} positions came too late for the rules; they are kept")
+            if lines.done_with(batch.line):
+                # What still waits to be put in order was committed with the state.
+                break
+        else:
+            _tell(live.finish(at=now()), as_json)
+    (err if as_json else out).print(total.sentence(), markup=False)
+
+
+def _tell(events: Iterable[Event], as_json: bool) -> None:
+    for event in events:
+        if as_json:
+            typer.echo(orjson.dumps(_plain(event)).decode())
+        else:
+            # Names come from the air, brackets included.
+            said = f"{event.rule}  {event.sentence.en}\n  {event.sentence.zh}"
+            out.print(said, markup=False)
+
+
+def _plain(event: Event) -> dict[str, object]:
+    return {
+        "alert_id": event.id,
+        "rule": event.rule,
+        "rule_version": event.rule_version,
+        "event_type": event.event_type,
+        "subject": event.subject,
+        "start_ms": event.start_ms,
+        "end_ms": event.end_ms,
+        "confidence": event.confidence,
+        "sentence": {"en": event.sentence.en, "zh": event.sentence.zh},
+        "evidence": event.evidence.as_dict(),
+    }
 
 
 async def _lines(address: str, once: bool) -> AsyncIterator[Line]:

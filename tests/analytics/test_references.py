@@ -9,7 +9,7 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from analytics.references import RegisterEntry, VesselRegister, load_references
+from analytics.references import Camera, RegisterEntry, VesselRegister, load_references
 from layers.city import City
 from layers.store import Store, open_store
 
@@ -116,3 +116,11 @@ def test_a_city_without_these_layers_knows_nothing(tiny_copy: Path, tmp_path: Pa
     city = City(tiny_copy)
     known = load_references(city, open_store(str(tmp_path / "t.gpkg"), city))
     assert known.register.entries == () and known.shopfronts == ()
+
+
+def test_a_camera_is_cited_with_its_calibration() -> None:
+    before = Camera("C1", "[[1,0,0],[0,1,0],[0,0,1]]", "2020-05-01T00:00:00+00:00")
+    after = Camera("C1", "[[1,0,0],[0,1,0],[0,0,2]]", "2020-06-01T00:00:00+00:00")
+    assert before.reference()["id"] == "C1"
+    assert len(before.reference()["version"]) == 12
+    assert before.reference()["version"] != after.reference()["version"]

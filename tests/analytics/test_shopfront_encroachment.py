@@ -24,18 +24,25 @@ def goods(out: float, seconds: float, every: float = 20, **more: Any) -> list[di
 def test_goods_past_the_line_for_four_minutes_raise_one() -> None:
     (event,) = judged(*goods(0.8, 240))
     assert event.subject == "S1"
-    assert (event.start_ms, event.end_ms) == (0, 180_000)
+    assert (event.start_ms, event.end_ms) == (0, 200_000)
     measures = {m.name: m for m in event.evidence.measures}
-    assert (measures["distance_past_door_line"].value, measures["dwell"].value) == (0.8, 180.0)
+    assert (measures["distance_past_door_line"].value, measures["dwell"].value) == (0.8, 200.0)
     assert measures["distance_past_door_line"].margin == 0.5
-    assert len(event.evidence.points) == 10
+    assert measures["dwell"].margin == 20.0
+    assert len(event.evidence.points) == 11
     assert [r["layer"] for r in event.evidence.references] == ["shopfront", "camera"]
+    assert all(r["version"] for r in event.evidence.references)
     assert "0.80 m" in event.sentence.en and "疑似店外经营" in event.sentence.zh
 
 
 def test_it_is_told_once_and_at_its_dwell_time_however_long_it_lasts() -> None:
     (event,) = judged(*goods(0.8, 7200))
-    assert event.end_ms == 180_000
+    assert event.end_ms == 200_000
+
+
+def test_exactly_the_limit_is_not_longer_than_the_limit() -> None:
+    assert not judged(*goods(0.8, 180))
+    assert judged(*goods(0.8, 181, every=18.1))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,7 @@ def test_a_permit_keeps_silent_and_an_own_limit_goes_before_the_rule() -> None:
 def test_the_detector_may_lose_and_rename_its_track() -> None:
     rows = [row | {"track": f"k{n}"} for n, row in enumerate(goods(0.8, 200))]
     (event,) = judged(*rows)
-    assert len(event.evidence.quality["tracks"]) == 10
+    assert len(event.evidence.quality["tracks"]) == 11
 
 
 def test_the_furthest_detection_is_the_place() -> None:

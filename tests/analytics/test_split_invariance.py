@@ -58,7 +58,7 @@ def vessels(seed: int, movers: int = 6, n: int = 60) -> Columns:
     rows: list[dict[str, Any]] = []
     for number in range(movers):
         mover = f"{412000000 + number}"
-        t = START + np.cumsum(rng.choice([0, 1000, 60_000, 300_000, 2_000_000], n))
+        t = START + np.cumsum(rng.choice([0, 1000, 60_000, 300_000, 2_000_000, 4_000_000], n))
         lon = 121.93 + np.cumsum(rng.normal(0, 0.01, n))
         lat = 30.93 + np.cumsum(rng.normal(0, 0.01, n))
         sog = np.where(rng.random(n) < 0.2, np.nan, rng.uniform(0, 9, n))
@@ -123,6 +123,16 @@ CASES = {
     ),
     "unregistered_vessel by time": (
         lambda: rule("unregistered_vessel", UNREGISTERED, VESSELS),
+        vessels,
+        cut_by_time,
+    ),
+    "unregistered_vessel, names forgotten, by time": (
+        lambda: rule("unregistered_vessel", UNREGISTERED | {"silence_s": 3600}, VESSELS),
+        vessels,
+        cut_by_time,
+    ),
+    "closed_zone_presence, names forgotten, by time": (
+        lambda: rule("closed_zone_presence", PRESENCE | {"silence_s": 3600}, VESSELS),
         vessels,
         cut_by_time,
     ),

@@ -69,6 +69,7 @@ def test_evidence_names_register_version_and_nearest_names() -> None:
         ("HUPUYU90000", 4),
     ]
     assert held["references"][1]["id"] == "z-watch"
+    assert held["quality"]["said_since_s"] == -60.0
     assert len(held["points"]) == 2
     assert {c["check"] for c in held["comparisons"]} == {
         "position",

@@ -1,0 +1,44 @@
+"""What was asked: a request read once, for every endpoint alike."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from layers.spec import LayerSpec
+from ogc_server.catalogue import Catalogue
+from ogc_server.features import Place
+from ogc_server.gate import BASE_KEY
+from ogc_server.negotiation import wanted_format, wanted_language
+from ogc_server.parameters import single_values
+from ogc_server.problem import bad_parameter
+
+_PLAIN = ("f", "lang")
+
+
+class Asked:
+    """What every endpoint reads of a request: base URL, parameters, format, language, catalogue."""
+
+    def __init__(self, request: Request, formats: tuple[str, ...] = ("json", "html")) -> None:
+        self.request = request
+        self.values = single_values(request.query_params.multi_items())
+        self.base: str = request.scope[BASE_KEY]
+        self.catalogue: Catalogue = request.app.state.catalogue
+        headers = request.headers
+        self.format = wanted_format(self.values, headers.get("accept", ""), formats)
+        self.language = wanted_language(self.values, headers.get("accept-language", ""))
+
+    def refuse_parameters(self, *known: str) -> None:
+        """RequestError 400 for any parameter but ``f``, ``lang`` and ``known``."""
+        for name in self.values:
+            if name not in (*_PLAIN, *known):
+                raise bad_parameter(name, "is unknown here")
+
+    def layer(self) -> LayerSpec:
+        """Return the layer that the path names."""
+        return self.catalogue.layer(self.request.path_params["layer"])
+
+    def place(self) -> Place:
+        """Where the document stands."""
+        return Place(self.base, quote(self.request.scope["path"]), self.values)

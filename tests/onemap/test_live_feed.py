@@ -1,0 +1,128 @@
+"""A live feed over days: it starts again, registers change, stores are made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import h3.api.basic_int as h3
+import pyarrow as pa
+import pytest
+
+from ingest.live import LiveBatch, LiveDecoder
+from ingest.take_in import layer as layer_input
+from layers.city import City
+from layers.errors import OnemapError
+from layers.feeds import Tally
+from layers.positions import FIXES, IDENTITIES, PositionStore
+from layers.query import Query
+from layers.store import Store, open_store
+from onemap.home import Home
+from onemap.live import LivePipeline
+from tests.analytics.columns import at, fix, said
+
+AT = datetime(2021, 3, 1, 12, tzinfo=UTC)
+NOON = at("2021-03-01T12:00:00Z")
+MINUTE = 60_000
+M = "725000999"
+LON, LAT = -75.1, -42.5
+
+
+@pytest.fixture
+def city(tiny_folder: Path) -> City:
+    return City(tiny_folder)
+
+
+@pytest.fixture
+def home(city: City, tmp_path: Path) -> Home:
+    return Home(city.folder, str(tmp_path / "onemap.gpkg"), tmp_path)
+
+
+@pytest.fixture
+def store(city: City, home: Home) -> Iterator[Store]:
+    opened = open_store(home.store_url, city)
+    for spec in city.layers.values():
+        opened.create(spec)
+    zones = city.path("content/marine_zone.geojson")
+    layer_input.take_in(city, opened, home.folder, "marine_zone", [zones], crs="EPSG:4326", at=AT)
+    register(opened, city, "SERENA01")
+    yield opened
+    opened.close()
+
+
+def register(store: Store, city: City, *names: str) -> None:
+    ids = [f"R-{name}" for name in names]
+    rows = gpd.GeoDataFrame({"registry_id": ids, "name_pinyin": names}, geometry=[None] * len(ids))
+    with store.transaction() as unit:
+        unit.upsert(city.layer("vessel_registry"), rows, at=AT, source="test")
+
+
+def batch(*rows: dict[str, Any], watermark: int) -> LiveBatch:
+    cell = h3.latlng_to_cell(LAT, LON, 8)
+    filled = {"heading_deg": 0, "nav": 15, "acc": 255, "receiver": "", "quality": 0, "h3": cell}
+    fixes = [filled | row for row in rows if "lon" in row]
+    names = [{"imo": 0, "receiver": ""} | row for row in rows if "lon" not in row]
+    return LiveBatch(
+        pa.Table.from_pylist(fixes, schema=FIXES),
+        pa.Table.from_pylist(names, schema=IDENTITIES),
+        watermark, 0, 0, 0, Tally(), [], LiveDecoder().state(),
+    )  # fmt: skip
+
+
+def boat(t: int, name: str = "SERENA77") -> list[dict[str, Any]]:
+    return [said(M, t - 1, name, 30), fix(M, t, LON, LAT)]
+
+
+def alerts(store: Store) -> int:
+    return store.count(Query("alert"))
+
+
+def test_a_source_that_goes_on_after_its_end_tells_nothing_twice(
+    city: City, store: Store, home: Home
+) -> None:
+    for start in (NOON, NOON + 30 * MINUTE):
+        live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+        live.commit(batch(*boat(start), watermark=start), at=AT)
+        live.finish(at=AT)
+    assert alerts(store) == 1
+
+
+def test_a_register_that_changes_is_read_again(city: City, store: Store, home: Home) -> None:
+    live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    live.commit(batch(*boat(NOON, "SERENA01"), watermark=NOON), at=AT)
+    assert alerts(store) == 0
+    register(store, city, "SERENA88")
+    later = NOON + MINUTE
+    live.commit(batch(*boat(later, "SERENA88"), watermark=later), at=AT)
+    assert alerts(store) == 0
+    live.commit(batch(*boat(later + MINUTE, "SERENA99"), watermark=later + MINUTE), at=AT)
+    assert alerts(store) == 1
+
+
+def test_feeds_of_like_names_keep_their_own_positions(city: City, store: Store, home: Home) -> None:
+    for number, name in enumerate(("tcp://a.b:1", "tcp://a-b:1", "tcp://港:1", "x" * 300)):
+        live = LivePipeline(city, store, home, name)
+        live.commit(batch(*boat(NOON + number), watermark=NOON), at=AT)
+    assert PositionStore(home.positions).scan("ais").num_rows == 4
+
+
+def test_a_feed_begun_in_a_new_store_keeps_the_positions_of_the_old_one(
+    city: City, store: Store, home: Home, tmp_path: Path
+) -> None:
+    LivePipeline(city, store, home, "feed").commit(batch(*boat(NOON), watermark=NOON), at=AT)
+    fresh = open_store(str(tmp_path / "fresh.gpkg"), city)
+    for spec in city.layers.values():
+        fresh.create(spec)
+    later = datetime(2021, 3, 2, tzinfo=UTC)
+    live = LivePipeline(city, fresh, home, "feed")
+    live.commit(batch(*boat(NOON + MINUTE), watermark=NOON), at=later)
+    fresh.close()
+    assert PositionStore(home.positions).scan("ais").num_rows == 2
+
+
+def test_a_rule_on_another_feed_is_refused(city: City, store: Store, home: Home) -> None:
+    with pytest.raises(OnemapError, match="overload: not a rule on AIS"):
+        LivePipeline(city, store, home, "feed", ["overload"])
