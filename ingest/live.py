@@ -91,7 +91,8 @@ class LiveDecoder:
 
     def finish(self) -> LiveBatch:
         """Release everything at the end of a source."""
-        return self._release(self.decoder.finish(), self.decoder.newest_ms)
+        newest = self.decoder.newest_ms
+        return self._release(self.decoder.finish(), None if newest is None else newest + 1)
 
     def _release(self, batch: AisBatch, until: int | None) -> LiveBatch:
         before = self.watermark_ms
@@ -109,7 +110,7 @@ class LiveDecoder:
         table = pa.concat_tables([held, fresh])
         if self.watermark_ms is None:
             return table.slice(0, 0), table
-        ripe = pc.less_equal(table["t"], self.watermark_ms)
+        ripe = pc.less(table["t"], self.watermark_ms)
         order = [("t", "ascending"), ("mover", "ascending"), ("pid", "ascending")]
         return table.filter(ripe).sort_by(order), table.filter(pc.invert(ripe))
 

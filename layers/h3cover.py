@@ -47,11 +47,27 @@ def cover(geometries: npt.NDArray[np.object_], resolution: int) -> list[Cells]:
             found.append((owner[of][part], cells))
     if not found:
         return [np.empty(0, np.int64) for _ in range(n)]
-    pairs = np.unique(
-        np.stack([np.concatenate([pair[i] for pair in found]) for i in (0, 1)], axis=1), axis=0
-    )
-    bounds = np.searchsorted(pairs[:, 0], np.arange(n + 1))
-    return [pairs[bounds[i] : bounds[i + 1], 1] for i in range(n)]
+    owners, cells = _distinct(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    bounds = np.searchsorted(owners, np.arange(n + 1))
+    return [cells[bounds[i] : bounds[i + 1]] for i in range(n)]
+
+
+def _distinct(owners: Integers, cells: Cells) -> tuple[Integers, Cells]:
+    """Pairs sorted by owner and cell, each once."""
+    # Neighbours along a line repeat most, and sorting is what costs.
+    kept = _changes(owners, cells)
+    owners, cells = owners[kept], cells[kept]
+    order = np.lexsort((cells, owners))
+    owners, cells = owners[order], cells[order]
+    kept = _changes(owners, cells)
+    return owners[kept], cells[kept]
+
+
+def _changes(owners: Integers, cells: Cells) -> npt.NDArray[np.bool_]:
+    """Where a pair differs from the one before it."""
+    changed = np.ones(len(owners), bool)
+    changed[1:] = (owners[1:] != owners[:-1]) | (cells[1:] != cells[:-1])
+    return changed
 
 
 def _simple_parts(
@@ -94,8 +110,9 @@ def _of_lines(lines: npt.NDArray[np.object_], resolution: int) -> tuple[Integers
     while len(start):
         middle = (start + end) / 2
         between = cells_of_points(middle[:, 0], middle[:, 1], resolution)
-        owners.append(of)
-        cells.append(between)
+        third = (between != first) & (between != last)
+        owners.append(of[third])
+        cells.append(between[third])
         # The half whose ends lie in one cell is done; both go on where a third cell lies between.
         left, right = between != first, between != last
         start = np.concatenate([start[left], middle[right]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 
 from ingest.sources.line import MAX_LINE_BYTES, Line, LineCutter
@@ -10,6 +11,7 @@ from ingest.sources.line import MAX_LINE_BYTES, Line, LineCutter
 Clock = Callable[[], int]
 
 _QUEUE_LINES = 200_000
+_RECEIVE_BYTES = 8 * 1024 * 1024
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
 
 
@@ -101,6 +103,10 @@ async def udp_listen(host: str, port: int, *, now_ms: Clock) -> tuple[UdpListene
     loop = asyncio.get_running_loop()
     transport, listener = await loop.create_datagram_endpoint(
         lambda: UdpListener(now_ms), local_addr=(host, port)
+    )
+    # Bursts come faster than one process reads; the system may grant less than asked.
+    transport.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES
     )
     return listener, int(transport.get_extra_info("sockname")[1])
 

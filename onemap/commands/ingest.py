@@ -61,6 +61,8 @@ def _run(
         out.print(tally.sentence())
         if tally.rejected:
             out.print("see what was refused with: onemap ingest rejects")
+    if tally.rejected and not tally.accepted.total():
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -16,7 +16,7 @@ import typer
 from analytics.event import Event
 from ingest.live import live_batches
 from ingest.sources.line import Line
-from ingest.sources.network import tcp_lines, udp_lines, udp_listen
+from ingest.sources.network import UdpListener, tcp_lines, udp_lines, udp_listen
 from layers.errors import OnemapError
 from layers.feeds import Tally
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
@@ -89,7 +89,8 @@ async def _watch(
         for spec in at.city.layers.values():
             at.store.create(spec)
         live = LivePipeline(at.city, at.store, at.home, address, rules)
-        lines = _Stoppable(await _lines(address, once))
+        source, listener = await _source(address, once)
+        lines = _Stoppable(source)
         if not as_json:
             out.print(f"watching {address}; stop with Ctrl-C", markup=False)
         async for batch in live_batches(aiter(lines), live.decoder, now_ms=_now_ms):
@@ -104,6 +105,8 @@ async def _watch(
                 break
         else:
             _tell(live.finish(at=now()), as_json)
+    if listener is not None and listener.dropped:
+        err.print(f"{listener.dropped} lines came faster than they could be read and are lost")
     (err if as_json else out).print(total.sentence(), markup=False)
 
 
@@ -132,7 +135,7 @@ def _plain(event: Event) -> dict[str, object]:
     }
 
 
-async def _lines(address: str, once: bool) -> AsyncIterator[Line]:
+async def _source(address: str, once: bool) -> tuple[AsyncIterator[Line], UdpListener | None]:
     parts = urlsplit(address)
     try:
         host, port = parts.hostname, parts.port
@@ -142,8 +145,8 @@ async def _lines(address: str, once: bool) -> AsyncIterator[Line]:
         raise OnemapError(f"expected tcp://host:port or udp://host:port, found '{address}'")
     if parts.scheme == "udp":
         listener, _ = await udp_listen(host, port, now_ms=_now_ms)
-        return udp_lines(listener)
-    return tcp_lines(host, port, now_ms=_now_ms, attempts=1 if once else None)
+        return udp_lines(listener), listener
+    return tcp_lines(host, port, now_ms=_now_ms, attempts=1 if once else None), None
 
 
 def _now_ms() -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import html
 import inspect
+import json
 import logging
 import os
 from typing import Any
@@ -29,6 +31,15 @@ def asked_of_engine(client: TestClient, path: str) -> Any:
     """What pygeoapi itself answers, past the routes in front."""
     inside = TestClient(_with_base(client.app.state.engine), base_url=BASE)  # type: ignore[attr-defined]
     return inside.get(path)
+
+
+def read(answer: Any) -> Any:
+    """JSON of pygeoapi's answer; newer versions write markup in texts as entities."""
+    return json.loads(answer.text, object_hook=_unescaped)
+
+
+def _unescaped(value: dict[str, Any]) -> dict[str, Any]:
+    return {k: html.unescape(v) if isinstance(v, str) else v for k, v in value.items()}
 
 
 def _with_base(app: Any) -> Any:
@@ -118,7 +129,7 @@ QUESTIONS = (
 def test_hot_route_and_pygeoapi_give_the_same_features(client: TestClient, question: str) -> None:
     for collection in client.get("/collections").json()["collections"]:
         path = f"/collections/{collection['id']}/items?{question}"
-        hot, inside = client.get(path).json(), asked_of_engine(client, path).json()
+        hot, inside = client.get(path).json(), read(asked_of_engine(client, path))
         assert hot["features"] == inside["features"], path
         for member in ("numberMatched", "numberReturned"):
             assert hot[member] == inside[member], path
@@ -127,7 +138,7 @@ def test_hot_route_and_pygeoapi_give_the_same_features(client: TestClient, quest
 def test_hot_route_and_pygeoapi_agree_on_filters_and_order(client: TestClient) -> None:
     for question in ("kind=buoy&sortby=-height_m", "properties=kind,lit", "lit=true"):
         path = f"/collections/navigation_mark/items?{question}"
-        hot, inside = client.get(path).json(), asked_of_engine(client, path).json()
+        hot, inside = client.get(path).json(), read(asked_of_engine(client, path))
         assert hot["features"] == inside["features"] and hot["features"]
 
 
@@ -138,7 +149,7 @@ def test_hot_route_and_pygeoapi_give_the_same_single_feature(client: TestClient)
         assert hot.status_code == inside.status_code
         if hot.status_code == 200:
             for member in ("id", "geometry", "properties"):
-                assert hot.json()[member] == inside.json()[member], path
+                assert hot.json()[member] == read(inside)[member], path
 
 
 def test_json_ld_comes_from_pygeoapi(client: TestClient) -> None:

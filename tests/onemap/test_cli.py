@@ -14,7 +14,8 @@ from tests.running import onemap
 def test_refused_lines_are_told_to_machines_too(tiny_folder: Path, tmp_path: Path) -> None:
     store, feed = tmp_path / "onemap.gpkg", tmp_path / "feed.nmea"
     feed.write_text("not a sentence\n")
-    assert onemap("ingest", "ais", feed, city=tiny_folder, store=store).status == 0
+    # Nothing of it could be taken.
+    assert onemap("ingest", "ais", feed, city=tiny_folder, store=store).status == 1
     told = onemap("ingest", "rejects", "--json", city=tiny_folder, store=store)
     assert told.status == 0, told.error
     assert told.data["counts"] == [{"feed": "ais", "reason": "malformed", "lines": 1}]
