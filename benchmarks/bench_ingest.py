@@ -27,7 +27,7 @@ from ingest.take_in import ais
 from layers.city import City
 from layers.store import open_store
 
-SEED, SCALE = 1, 0.5
+SEED, SCALE = 1, 0.58
 CITY = Path(__file__).parents[1] / "data" / "pudong"
 _LINES_AT_ONCE = 20_000
 

@@ -1,17 +1,12 @@
 """Speed of the stores: bulk write, rewrite, pages, boxes and filters, on synthetic points.
 
-Run as ``python -m benchmarks.bench_store [--rows N] [--url URL] [--city DIR]``; prints JSON. The
-rows are made from a fixed seed; the figures say nothing about real data.
+The rows are made from a fixed seed; the figures say nothing about real data.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import resource
-import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,6 +22,7 @@ import shapely
 from layers.city import City
 from layers.query import Query, SortKey
 from layers.store import Store, open_store
+from tests.postgis import NoServer, fresh_database, running_server
 
 SEED = 1
 LAYER = "vessel_position"
@@ -95,31 +91,45 @@ def measure(store: Store, n: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Read the command line, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--url", help="store to use; a temporary GeoPackage by default")
-    parser.add_argument("--city", type=Path, default=Path(__file__).parents[1] / "data" / "pudong")
-    given = parser.parse_args()
+def run(rows: int = 200_000) -> list[dict[str, Any]]:
+    """Measure both stores; rows for the table of results. PostGIS is left out where it is not."""
+    city = City(Path(__file__).parents[1] / "data" / "pudong")
     with tempfile.TemporaryDirectory() as folder:
-        store = open_store(given.url or f"{folder}/bench.gpkg", City(given.city))
-        try:
-            figures = measure(store, given.rows)
-        finally:
-            store.close()
-    conditions = {
-        "rows": given.rows,
-        "seed": SEED,
-        "data": "synthetic",
-        "store": "postgis" if given.url and "postgres" in given.url else "geopackage",
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "load_1min": round(os.getloadavg()[0], 1),
+        found = _rows("GeoPackage", open_store(f"{folder}/bench.gpkg", city), rows)
+    try:
+        with running_server() as server, fresh_database(server) as url:
+            found += _rows("PostGIS", open_store(url, city), rows)
+    except NoServer as reason:
+        print(f"without PostGIS: {reason}", file=sys.stderr)
+    return found
+
+
+def _rows(name: str, store: Store, rows: int) -> list[dict[str, Any]]:
+    try:
+        figures = measure(store, rows)
+    finally:
+        store.close()
+    data = f"{rows:,} synthetic points, seed {SEED}"
+    peak = figures["peak_memory_mb"]
+    writes = {
+        "new points": figures["write"],
+        "equal points again": figures["write_equal"],
+        "changed points, history kept": figures["write_changed"],
     }
-    print(json.dumps(conditions | figures, indent=2))
-
-
-if __name__ == "__main__":
-    main()
+    found = [
+        {"what": f"{name}: write {what}", "data": data, "value": speed["rows_per_s"],
+         "unit": "rows/s", "peak_mb": peak}
+        for what, speed in writes.items()
+    ]  # fmt: skip
+    reads = {
+        "pages_100_per_s": ("pages of 100", "pages/s"),
+        "pages_1000_per_s": ("pages of 1,000", "pages/s"),
+        "pages_100_box_per_s": ("pages of 100 in a box", "pages/s"),
+        "counts_box_per_s": ("counts in a box", "counts/s"),
+        "frame_rows_per_s": ("all rows as a frame", "rows/s"),
+    }
+    return found + [
+        {"what": f"{name}: {what}", "data": data, "value": figures[key], "unit": unit,
+         "peak_mb": peak}
+        for key, (what, unit) in reads.items()
+    ]  # fmt: skip
