@@ -78,6 +78,11 @@ def locate(city_folder: Path | None = None, store: str | None = None) -> Home:
 
     What is kept beside the store lies in the GeoPackage's own folder, or for PostGIS in
     ``ONEMAP_HOME`` (``var/<city>`` by default).
+
+    Raises
+    ------
+    OnemapError
+        where there is no such city, or the store is another kind of URL.
     """
     city = find_city(city_folder)
     default = Path(os.environ.get("ONEMAP_HOME") or Path("var") / city.resolve().name)
@@ -85,6 +90,8 @@ def locate(city_folder: Path | None = None, store: str | None = None) -> Home:
         return Home(city, str(default / "onemap.gpkg"), default)
     if store.startswith(DATABASE_SCHEMES):
         return Home(city, store, default)
+    if "://" in store:
+        raise OnemapError(f"'{store}' is no store: name a GeoPackage or a postgresql:// URL")
     file = Path(store.removeprefix("gpkg:"))
     return Home(city, str(file), Path(os.environ.get("ONEMAP_HOME") or file.parent))
 

@@ -11,6 +11,7 @@ from ingest.take_in import layer as vector
 from layers.city import City
 from layers.errors import OnemapError
 from layers.feeds import Tally
+from layers.jurisdictions import ADMINISTRATIVE_LAYERS
 from layers.store import Store
 from onemap.home import Home
 from onemap.terminal import Report
@@ -66,7 +67,7 @@ def take_in(
             city, store, home.folder, layer, files, source=declared, at=at, progress=progress
         )
     if feed == "layer":
-        return vector.take_in(
+        tally = vector.take_in(
             city,
             store,
             home.folder,
@@ -77,4 +78,15 @@ def take_in(
             at=at,
             progress=progress,
         )
+        if layer in ADMINISTRATIVE_LAYERS:
+            _locate_again(city, store)
+        return tally
     raise OnemapError(f"unknown feed '{feed}'")
+
+
+def _locate_again(city: City, store: Store) -> None:
+    """Tell rows that came before the units which unit they lie in."""
+    present = set(store.layers())
+    for spec in city.layers.values():
+        if spec.id in present:
+            store.relocate(spec)

@@ -13,8 +13,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-out = Console(highlight=False)
+# What is piped is searched and copied, so it is not folded to a terminal's width.
+_WIDE = None if sys.stdout.isatty() else 200
+out = Console(highlight=False, width=_WIDE)
 err = Console(stderr=True, highlight=False)
+
+# Columns that people copy from.
+_KEYS = ("id", "rule", "feed", "name")
 
 Report = Callable[[int, int, str], None]
 
@@ -55,7 +60,8 @@ def print_table(title: str, heads: list[str], rows: list[list[Any]]) -> None:
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, head in enumerate(heads):
         numeric = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
-        table.add_column(head, justify="right" if numeric else "left", overflow="fold")
+        side = "right" if numeric else "left"
+        table.add_column(head, justify=side, overflow="fold", no_wrap=head in _KEYS)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     out.print(table)

@@ -199,6 +199,13 @@ def compare_with_database(demo: DemoCity, city: Path, url: str, home: Path, tmp_
     pd.testing.assert_frame_equal(exported[0][columns], exported[1][columns])
 
 
+@pytest.fixture(scope="module")
+def tiny_store(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("tiny") / "onemap.gpkg"
+    assert onemap("init", city=tiny_folder, store=store).status == 0
+    return store
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -209,12 +216,15 @@ def compare_with_database(demo: DemoCity, city: Path, url: str, home: Path, tmp_
         (("evaluate", "--truth", "no_such_truth.json"), "no_such_truth.json"),
         (("layers", "export", "weighing", "--filter", "gross_kg >"), "the filter can't be read at line 1"),
         (("serve", "--host", "0.0.0.0"), "refusing"),
+        (("layers", "list", "--domain", "nowhere"), "there are harbour"),
+        (("layers", "list", "--store", "http://x"), "is no store"),
+        (("layers", "list", "--store", "no_such_store.gpkg"), "there is no store"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_a_bad_exit(
-    arguments: tuple[str, ...], said: str, tiny_folder: Path, tmp_path: Path
+    arguments: tuple[str, ...], said: str, tiny_folder: Path, tiny_store: Path
 ) -> None:
-    run = onemap(*arguments, city=tiny_folder, store=tmp_path / "onemap.gpkg")
+    run = onemap(*arguments, city=tiny_folder, store=tiny_store)
     assert run.status == 1
     assert said in " ".join(run.error.split())
     assert "Traceback" not in run.error

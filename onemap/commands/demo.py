@@ -73,7 +73,7 @@ def _play(
 ) -> list[Step]:
     chosen: date | None = day.date() if day else None
     steps = []
-    with opened(city, store) as at, progress_bar("demo", quiet) as report:
+    with opened(city, store, make=True) as at, progress_bar("demo", quiet) as report:
         for step in play(
             at.city,
             at.store,

@@ -40,7 +40,7 @@ def _run(
     crs: str | None = None,
     source: str | None = None,
 ) -> None:
-    with opened(city, store) as at, progress_bar(feed, as_json) as report:
+    with opened(city, store, make=True) as at, progress_bar(feed, as_json) as report:
         for spec in at.city.layers.values():
             at.store.create(spec)
         tally: Tally = take_in(

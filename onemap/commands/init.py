@@ -13,7 +13,7 @@ def init(city: CityOption = None, store: StoreOption = None, as_json: JsonOption
     Harmless where they exist: declared rows that changed are updated, their old state goes to
     history.
     """
-    with opened(city, store) as at:
+    with opened(city, store, make=True) as at:
         loaded = initialise(at.city, at.store, at.home, at=now())
         if as_json:
             print_json({layer: tally.as_dict() for layer, tally in loaded.items()})

@@ -13,7 +13,7 @@ from layers.errors import OnemapError, QueryError
 from layers.export import export as export_layer
 from layers.h3grid import parse_cell
 from layers.query import Query
-from layers.spec import json_schema
+from layers.spec import PropertySpec, json_schema
 from layers.store import Store
 from layers.store.filter import parse_cql2_text
 from onemap.commands.options import CityOption, JsonOption, StoreOption, opened
@@ -46,6 +46,9 @@ def list_layers(
 ) -> None:
     """List the declared layers with their number of rows."""
     with opened(city, store) as at:
+        domains = sorted({s.domain for s in at.city.layers.values()})
+        if domain is not None and domain not in domains:
+            raise OnemapError(f"no layer is of a domain '{domain}'; there are {', '.join(domains)}")
         chosen = [s for s in at.city.layers.values() if domain in (None, s.domain)]
         rows: list[list[Any]] = [
             [
@@ -98,7 +101,7 @@ def describe(
             p.required,
             p.title.en,
             p.title.zh,
-            _bounds(p.minimum, p.maximum, p.values),
+            _allowed(p),
         ]
         for p in spec.properties
     ]
@@ -107,12 +110,12 @@ def describe(
     )
 
 
-def _bounds(low: float | None, high: float | None, values: tuple[Any, ...] | None) -> str:
-    if values:
-        return ", ".join(map(str, values))
-    if low is None and high is None:
+def _allowed(p: PropertySpec) -> str:
+    if p.values or p.pattern:
+        return p.pattern or ", ".join(map(str, p.values or ()))
+    if p.minimum is None and p.maximum is None:
         return ""
-    return f"{'' if low is None else low}…{'' if high is None else high}"
+    return f"{'' if p.minimum is None else p.minimum}…{'' if p.maximum is None else p.maximum}"
 
 
 @app.command()

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from layers.city import City
+from layers.errors import OnemapError
 from layers.store import Store, open_store
-from onemap.home import Home, locate, read_city
+from onemap.home import DATABASE_SCHEMES, Home, locate, read_city
 
 CityOption = Annotated[
     Path | None,
@@ -43,10 +44,20 @@ class Opened:
 
 
 @contextmanager
-def opened(city_folder: Path | None, store_url: str | None) -> Iterator[Opened]:
-    """Read the city and open its store for the length of a command."""
+def opened(
+    city_folder: Path | None, store_url: str | None, *, make: bool = False
+) -> Iterator[Opened]:
+    """Read the city and open its store for the length of a command.
+
+    Parameters
+    ----------
+    make : make the store where it does not exist; commands that only read don't.
+    """
     home = locate(city_folder, store_url)
     city = read_city(home)
+    is_file = not home.store_url.startswith(DATABASE_SCHEMES)
+    if is_file and not make and not Path(home.store_url).exists():
+        raise OnemapError(f"there is no store {home.store_url}; onemap init or demo makes one")
     store = open_store(home.store_url, city)
     try:
         yield Opened(home, city, store)

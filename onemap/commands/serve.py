@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from contextlib import suppress
 from typing import Annotated
 
@@ -33,7 +34,7 @@ def serve(
             f"refusing to listen on {host}: "
             "without accounts the map is for this machine only (127.0.0.1)"
         )
-    with opened(city, store) as at:
+    with opened(city, store) as at, _listening(host, port) as listener:
         for spec in at.city.layers.values():
             at.store.create(spec)
         url = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
@@ -46,7 +47,17 @@ def serve(
         out.print(f"  GDAL           ogrinfo OAPIF:{url}")
         out.print("stop with Ctrl-C")
         with suppress(KeyboardInterrupt):
-            uvicorn.run(create_app(at.city, at.store), host=host, port=port, log_level="warning")
+            config = uvicorn.Config(create_app(at.city, at.store), log_level="warning")
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as failure:
+        reason = f"can't listen on {host}:{port}: {failure.strerror}; choose another with --port"
+        raise OnemapError(reason) from failure
 
 
 def is_loopback(host: str) -> bool:

@@ -85,7 +85,7 @@ async def _watch(
     as_json: bool,
 ) -> None:
     total = Tally()
-    with opened(city, store) as at:
+    with opened(city, store, make=True) as at:
         for spec in at.city.layers.values():
             at.store.create(spec)
         live = LivePipeline(at.city, at.store, at.home, address, rules)
