@@ -150,5 +150,8 @@ def _frame(
     frame["start_time"] = start
     frame["end_time"] = pd.to_datetime(frame.pop("end").astype(np.int64), unit="ms", utc=True)
     stamps = start.dt.strftime("%Y%m%dT%H%M%S.%f").str[:-3]
-    frame["track_id"] = frame[key].astype(str) + "-" + stamps + "Z"
+    first = frame[key].astype(str) + "-" + stamps + "Z"
+    # Positions far apart at one instant, as of two vessels on one identity, begin tracks alike.
+    again = first.groupby(first).cumcount()
+    frame["track_id"] = first.where(again == 0, first + "-" + (again + 1).astype(str))
     return gpd.GeoDataFrame(frame, geometry=lines, crs="EPSG:4326")

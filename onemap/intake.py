@@ -16,8 +16,8 @@ from layers.store import Store
 from onemap.home import Home
 from onemap.terminal import Report
 
-STREAMS = {"ais": ais.take_in, "gps": gps.take_in, "wim": wim.take_in, "camera": camera.take_in}
-FEEDS = (*STREAMS, "layer", "register")
+STREAMS = {"gps": gps.take_in, "wim": wim.take_in, "camera": camera.take_in}
+FEEDS = ("ais", *STREAMS, "layer", "register")
 
 
 def take_in(
@@ -31,6 +31,7 @@ def take_in(
     layer: str | None = None,
     crs: str | None = None,
     source: str | None = None,
+    base_time: datetime | None = None,
     progress: Report | None = None,
 ) -> Tally:
     """Take files of one feed in.
@@ -41,11 +42,15 @@ def take_in(
     layer : layer to fill, for the feeds ``layer`` and ``register``.
     crs : reference system of the coordinates, where the file does not say it or says it wrongly.
     source : id of a source declared by the city, for its datum, zone and column names.
+    base_time : time of AIS sentences that nothing dates (aware).
 
     Returns
     -------
     the account: read = accepted + rejected.
     """
+    folders = [str(file) for file in files if file.is_dir()]
+    if folders:
+        raise OnemapError(f"a folder, expected files: {', '.join(folders)}")
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise OnemapError(f"no such file: {', '.join(missing)}")
@@ -55,6 +60,17 @@ def take_in(
             known = ", ".join(sorted(city.sources)) or "none"
             raise OnemapError(f"no source '{source}' in sources.yaml; declared are {known}")
         declared = city.sources[source]
+    if feed == "ais":
+        return ais.take_in(
+            city,
+            store,
+            home.folder,
+            files,
+            source=declared,
+            at=at,
+            progress=progress,
+            base_time=base_time,
+        )
     if feed in STREAMS:
         return STREAMS[feed](
             city, store, home.folder, files, source=declared, at=at, progress=progress

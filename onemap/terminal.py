@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from rich.console import Console
@@ -60,7 +60,7 @@ def print_table(title: str, heads: list[str], rows: list[list[Any]]) -> None:
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, head in enumerate(heads):
         numeric = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
-        side = "right" if numeric else "left"
+        side: Literal["left", "right"] = "right" if numeric else "left"
         table.add_column(head, justify=side, overflow="fold", no_wrap=head in _KEYS)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))

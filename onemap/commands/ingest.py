@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,8 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help=(
         "Take files in. Every reader prints read = accepted + rejected; refused lines are kept "
-        "with their reason "
-        "(onemap ingest rejects) and can be corrected and fed again."
+        "with their reason (onemap ingest rejects) and can be corrected and fed again."
     ),
 )
 Files = Annotated[list[Path], typer.Argument(help="Files, plain or gzip.", metavar="FILE…")]
@@ -35,25 +35,13 @@ def _run(
     city: Path | None,
     store: str | None,
     as_json: bool,
-    *,
-    layer: str | None = None,
-    crs: str | None = None,
-    source: str | None = None,
+    **options: Any,
 ) -> None:
     with opened(city, store, make=True) as at, progress_bar(feed, as_json) as report:
         for spec in at.city.layers.values():
             at.store.create(spec)
         tally: Tally = take_in(
-            at.city,
-            at.store,
-            at.home,
-            feed,
-            files,
-            layer=layer,
-            crs=crs,
-            source=source,
-            at=now(),
-            progress=report,
+            at.city, at.store, at.home, feed, files, at=now(), progress=report, **options
         )
     if as_json:
         print_json(tally.as_dict())
@@ -68,49 +56,49 @@ def _run(
 @app.command()
 def ais(
     files: Files,
+    base_time: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S"],
+            help="UTC time of sentences that nothing dates; without it they are refused.",
+        ),
+    ] = None,
     source: SourceOption = None,
     city: CityOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take NMEA 0183 AIS sentences in: tag blocks, multi-part messages, receiver times."""
-    _run("ais", files, city, store, as_json, source=source)
+    base = base_time.replace(tzinfo=UTC) if base_time else None
+    _run("ais", files, city, store, as_json, source=source, base_time=base)
 
 
-@app.command()
-def gps(
-    files: Files,
-    source: SourceOption = None,
-    city: CityOption = None,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take truck positions in: CSV with plate, time, lon, lat, speed_kmh, course_deg, ignition."""
-    _run("gps", files, city, store, as_json, source=source)
+def _stream(feed: str, teaching: str) -> None:
+    """Make the command of a feed that needs nothing but its files."""
+
+    def command(
+        files: Files,
+        source: SourceOption = None,
+        city: CityOption = None,
+        store: StoreOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        _run(feed, files, city, store, as_json, source=source)
+
+    app.command(feed, help=teaching)(command)
 
 
-@app.command()
-def wim(
-    files: Files,
-    source: SourceOption = None,
-    city: CityOption = None,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take weigh-in-motion records in: CSV with station, lane, time, plate, axles and masses."""
-    _run("wim", files, city, store, as_json, source=source)
-
-
-@app.command()
-def camera(
-    files: Files,
-    source: SourceOption = None,
-    city: CityOption = None,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take camera detections in: JSON lines with camera, time, label, confidence and image box."""
-    _run("camera", files, city, store, as_json, source=source)
+_stream(
+    "gps",
+    "Take truck positions in: CSV with plate, time, lon, lat, speed_kmh, course_deg, ignition.",
+)
+_stream(
+    "wim", "Take weigh-in-motion records in: CSV with station, lane, time, plate, axles and masses."
+)
+_stream(
+    "camera",
+    "Take camera detections in: JSON lines with camera, time, label, confidence and image box.",
+)
 
 
 @app.command()

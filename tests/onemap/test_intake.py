@@ -1,4 +1,4 @@
-"""Rows know their unit, whatever came first."""
+"""The one door for inputs: rows know their unit, undated sentences get a time, ports are named."""
 
 from __future__ import annotations
 
@@ -57,3 +57,30 @@ def test_a_port_in_use_is_named_before_anything_is_promised() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(OnemapError, match=f"can't listen on 127.0.0.1:{port}"):
             _listening("127.0.0.1", port)
+
+
+def test_a_folder_is_not_taken_for_a_missing_file(tiny_folder: Path, tmp_path: Path) -> None:
+    city = City(tiny_folder)
+    home = Home(city.folder, str(tmp_path / "onemap.gpkg"), tmp_path)
+    store = open_store(home.store_url, city)
+    with pytest.raises(OnemapError, match=r"a folder, expected files: .*inbox"):
+        (tmp_path / "inbox").mkdir()
+        take_in(city, store, home, "ais", [tmp_path / "inbox"], at=AT)
+    store.close()
+
+
+@pytest.mark.real
+def test_sentences_without_any_clock_are_taken_with_a_given_time(
+    real_data: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    city = City(tiny_folder)
+    home = Home(city.folder, str(tmp_path / "onemap.gpkg"), tmp_path)
+    store = open_store(home.store_url, city)
+    initialise(city, store, home, at=AT)
+    log = real_data / "ais_nmea" / "aislib_decode_encode.nmea"
+    undated = take_in(city, store, home, "ais", [log], at=AT)
+    dated = take_in(city, store, home, "ais", [log], at=AT, base_time=AT)
+    store.close()
+    assert undated.rejected["no_time"] == 463
+    assert not dated.rejected["no_time"]
+    assert dated.accepted["position"] > 300
