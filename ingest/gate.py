@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ingest.gate_geometry import Fault, Geometries, GeometryGate, distance_m
+from ingest.rejects import RefusedRow
 from layers.city import City
 from layers.feeds import Reject, Tally
 from layers.spec import LayerSpec, PropertySpec
@@ -183,8 +184,9 @@ class Gate:
         frame = gpd.GeoDataFrame(
             columns, geometry=shapes, crs="EPSG:4326" if shapes is not None else None
         )
-        rejects = [
-            Reject(
+        ids = parsed[self.spec.id_field]
+        rejects: list[Reject] = [
+            RefusedRow(
                 self.feed,
                 self.file,
                 int(rows.numbers[row]),
@@ -192,6 +194,7 @@ class Gate:
                 fault.reason,
                 fault.detail,
                 rows.raw(row),
+                "" if ids[row] is None or fault.reason == "duplicate_id" else str(ids[row]),
             )
             for row, (field, fault) in sorted(faults.items())
         ]

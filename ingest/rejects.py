@@ -5,26 +5,41 @@
     <folder>/<feed>/<first digits of the input's SHA-256>-<file>.jsonl
 
 The first line of each file describes the input, each further line is one `layers.feeds.Reject`.
-Taking the same input in again replaces its file; where nothing is refused any more the file goes
-away.
+Rejects are kept per input, and close per input:
+
+- Taking the same input in again replaces its file; where nothing is refused any more the file goes
+  away.
+- Taking in a file that `RejectStore.export` wrote, at the path where it was written and as the same
+  feed, replaces the files that it was exported from: it stands for them, so what is refused of it
+  is what is left. A row that was taken out of it counts as given up. This may be repeated, until
+  nothing is left. It holds only where the file could be read to its end, and only for inputs whose
+  rejects are still those that were exported; rows that can't be exported (a file that could not be
+  read) stay.
+- A row that is accepted from whatever file closes those of the same feed and id that other inputs
+  had refused, where the id could be read and was not what was wrong (`RefusedRow`).
+- Otherwise any other file is an input of its own, also a copy of an export under another name:
+  equal lines of two inputs may be two happenings. AIS sentences and truck positions have no id.
+  `RejectStore.clear` ends what was corrected elsewhere.
+
+What was accepted and refused of each input stays in the lineage layer, whatever is closed here.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import orjson
 
+from ingest.reject_exports import Exports, Form, write_rows
 from layers.errors import OnemapError
 from layers.feeds import Reject
 
-Form = Literal["lines", "csv", "geojson"]
 MAX_RAW = 64 * 1024
 _CUT = " …[cut]"
 
@@ -48,13 +63,31 @@ class Input:
     header: str = ""
 
 
+@dataclass(frozen=True)
+class RefusedRow(Reject):
+    """A refused row whose id is known.
+
+    Attributes
+    ----------
+    key : the id, "" where it can't be read or came twice in the input.
+    """
+
+    key: str = ""
+
+
 class RejectLog:
-    """Writes the rejects of one input; they count as written when the block ends well."""
+    """Writes the rejects of one input; they count as written when the block ends well.
+
+    Attributes
+    ----------
+    path : where they are kept.
+    written : how many.
+    """
 
     def __init__(self, folder: Path, about: Input) -> None:
-        self._path = folder / _safe(about.feed) / f"{about.sha256[:16]}-{_safe(about.file)}.jsonl"
+        self.path = folder / _safe(about.feed) / f"{about.sha256[:16]}-{_safe(about.file)}.jsonl"
         self._about, self._file = about, None
-        self._part = self._path.with_suffix(".part")
+        self._part = self.path.with_suffix(".part")
         self._open: TextIO | None = None
         self.written = 0
 
@@ -88,9 +121,9 @@ class RejectLog:
         if kind is not None:
             self._part.unlink(missing_ok=True)
         elif self._open is not None:
-            self._part.replace(self._path)
+            self._part.replace(self.path)
         else:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
 
 class RejectStore:
@@ -103,6 +136,7 @@ class RejectStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._exports = Exports(folder)
 
     def log(self, about: Input) -> RejectLog:
         """Begin to keep the rejects of one input; use as a context."""
@@ -130,7 +164,8 @@ class RejectStore:
         """Write refused rows in the format of their inputs, to be corrected and fed again.
 
         Rows of inputs that can't stand in one file (other columns, other CRS) go to ``<name>-2``,
-        ``<name>-3`` and so on.
+        ``<name>-3`` and so on. CSV begins with the byte order mark of UTF-8, so that it is read as
+        such whatever encoding its source declares. Each file is remembered: see `supersede`.
 
         Returns
         -------
@@ -140,12 +175,60 @@ class RejectStore:
         for about, log in self._logs(feed):
             groups.setdefault((about.feed, about.form, about.header), []).append(log)
         written = 0
-        for number, ((_, form, header), logs) in enumerate(groups.items(), 1):
+        for number, ((logged, form, header), logs) in enumerate(groups.items(), 1):
             target = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
             raws = [row.raw for log in logs for row in _read(log) if row.raw]
             written += len(raws)
-            _write(target, form, header, raws)
+            write_rows(target, form, header, raws)
+            self._exports.remember(target, logged, logs)
         return written
+
+    def supersede(self, feed: str, file: Path, log: RejectLog) -> int:
+        """Close what a file was exported from, once it was fed again and read to its end.
+
+        Parameters
+        ----------
+        feed, file : what was fed; a file that is no export of this feed closes nothing.
+        log : its rejects, after its block ended.
+
+        Returns
+        -------
+        Rows closed.
+        """
+        logs = self._exports.close(file, feed, log.path)
+        return sum(_thin(old, lambda row: bool(row["raw"])) for old in logs)
+
+    def keys(self, feed: str) -> set[str]:
+        """Ids of the refused rows of a feed, where they are known."""
+        logs = [path for about, path in self._logs(feed) if about.feed == feed]
+        return {row["key"] for path in logs for row in _rows(path) if row.get("key")}
+
+    def accept(self, feed: str, keys: Set[str], log: RejectLog) -> int:
+        """Close the rows of a feed whose ids were accepted from an input.
+
+        Parameters
+        ----------
+        keys : the ids.
+        log : rejects of that input itself, which stay.
+
+        Returns
+        -------
+        Rows closed.
+        """
+        closed = 0
+        for about, path in list(self._logs(feed)) if keys else []:
+            if about.feed == feed and path != log.path:
+                with self._exports.following(path):
+                    closed += _thin(path, lambda row: row.get("key") in keys)
+        return closed
+
+    def clear(self, feed: str | None = None) -> int:
+        """Forget refused rows for good; how many there were."""
+        gone = 0
+        for _, path in list(self._logs(feed)):
+            gone += sum(1 for _ in _read(path))
+            path.unlink()
+        return gone
 
     def _logs(self, feed: str | None) -> Iterator[tuple[Input, Path]]:
         for path in sorted(self.folder.glob("*/*.jsonl")):
@@ -160,24 +243,31 @@ def cut(raw: str) -> str:
     return raw if len(raw) <= MAX_RAW else raw[:MAX_RAW] + _CUT
 
 
-def _write(path: Path, form: Form, header: str, raws: list[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        if form == "geojson":
-            crs = {"type": "name", "properties": {"name": header}}
-            named = f'"crs": {orjson.dumps(crs).decode()}, ' if header else ""
-            file.write(f'{{"type": "FeatureCollection", {named}"features": [\n')
-            file.write(",\n".join(raws) + "\n]}\n")
-            return
-        if form == "csv" and header:
-            file.write(header + "\n")
-        file.writelines(raw + "\n" for raw in raws)
+def _thin(path: Path, closed: Callable[[dict[str, Any]], bool]) -> int:
+    """Remove the rows that are closed, and the log with its last one; how many."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines[1:] if not closed(_row(line, path))]
+    gone = len(lines) - 1 - len(kept)
+    if not kept:
+        path.unlink()
+    elif gone:
+        part = path.with_suffix(".part")
+        part.write_bytes(b"".join([lines[0], *kept]))
+        part.replace(path)
+    return gone
 
 
 def _read(path: Path) -> Iterator[Reject]:
+    names = [field.name for field in fields(Reject)]
+    for row in _rows(path):
+        yield Reject(**{name: row[name] for name in names})
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         next(file)
         for line in file:
-            yield Reject(**_row(line, path))
+            yield _row(line, path)
 
 
 def _row(line: bytes, path: Path) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from layers.feeds import Reject
 
 ROWS_AT_ONCE = 20_000
 _BOM = b"\xef\xbb\xbf"
+_OTHER_ENCODING = (
+    "declare the source's encoding in sources.yaml, e.g. encoding: gb18030, and pass --source ID"
+)
 _DELIMITERS = (",", ";", "\t")
 
 
@@ -50,7 +53,7 @@ class TableReader:
     feed : for the rejects.
     required : our names of columns that must be there.
     renamed : our names to the file's, where they differ.
-    encoding : of the text.
+    encoding : of the text; a byte order mark of UTF-8 goes over it.
 
     Attributes
     ----------
@@ -75,6 +78,8 @@ class TableReader:
         first = next(self._lines, None)
         if first is None:
             raise TableError("the file is empty")
+        if first.data.startswith(_BOM):
+            self._encoding = "utf-8"
         self.header = self._text(first.data.removeprefix(_BOM))
         ours = {theirs: our for our, theirs in (renamed or {}).items()}
         self._delimiter, self._names = self._columns(required, ours)
@@ -144,7 +149,8 @@ class TableReader:
         try:
             text = data.decode(self._encoding)
         except UnicodeDecodeError as failure:
-            raise TableError(f"the header is not {self._encoding}: {failure.reason}") from failure
+            what = f"the header is not {self._encoding}: {failure.reason}; {_OTHER_ENCODING}"
+            raise TableError(what) from failure
         except LookupError as failure:
             raise TableError(f"unknown encoding '{self._encoding}'") from failure
         if "\0" in text or len(text) > 100_000:
@@ -160,7 +166,7 @@ class TableReader:
         try:
             text = data.decode(self._encoding)
         except UnicodeDecodeError as failure:
-            detail = f"not {self._encoding} at byte {failure.start + 1}"
+            detail = f"not {self._encoding} at byte {failure.start + 1}; {_OTHER_ENCODING}"
             self._refuse(line, chunk, "bad_encoding", detail)
             return None
         if not line.whole:

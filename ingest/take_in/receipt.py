@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,13 +29,20 @@ class Receipt:
     feed, file, sha256 : the input.
     tally : its account so far.
     log : where its rejects go.
+    whole : whether it was read to its end.
+    rejects : those of all inputs.
+    mended : ids that were refused before and are accepted now.
     """
 
     feed: str
     file: str
     sha256: str
     log: RejectLog
+    rejects: RejectStore
     tally: Tally = field(default_factory=Tally)
+    whole: bool = True
+    mended: set[str] = field(default_factory=set)
+    _pending: set[str] | None = None
 
     @property
     def id(self) -> str:
@@ -47,12 +54,20 @@ class Receipt:
         self.tally.add(tally)
         self.log.write(rejects)
 
+    def accept(self, ids: Iterable[object]) -> None:
+        """Note ids of rows that were accepted."""
+        if self._pending is None:
+            self._pending = self.rejects.keys(self.feed)
+        if self._pending:
+            self.mended.update(self._pending & set(map(str, ids)))
+
     def refuse_rest(self, line: int, failure: Exception) -> None:
         """Note that the input can't be read from a line on; what came before stands."""
         self.refuse(line, "unreadable", str(failure))
 
     def refuse(self, line: int, reason: str, detail: str, raw: str = "") -> None:
-        """Note one refused line or file."""
+        """Note that the input, or its rest from a line on, is refused."""
+        self.whole = False
         self.log.write([Reject(self.feed, self.file, line, "", reason, detail[:2000], raw)])
         self.tally.rejected[reason] += 1
 
@@ -78,15 +93,20 @@ def receipt(home: Path, feed: str, path: Path, total: Tally) -> Iterator[Receipt
     """Open the account of one file; at the end it is added to the total.
 
     A file that can't be opened is refused as ``unreadable``, and the block is given a receipt whose
-    checksum is "".
+    checksum is "". An exported file of rejects that was read to its end closes those,
+    and accepted rows close the refused ones of their ids.
     """
+    rejects = RejectStore(home / "rejects")
     try:
         sha256, failure = sha256_of(path), None
     except SourceError as error:
         sha256, failure = "", error
-    with RejectStore(home / "rejects").log(Input(feed, path.name, sha256)) as log:
-        note = Receipt(feed, path.name, sha256, log)
+    with rejects.log(Input(feed, path.name, sha256)) as log:
+        note = Receipt(feed, path.name, sha256, log, rejects)
         if failure is not None:
             note.refuse_rest(0, failure)
         yield note
+    if note.whole:
+        rejects.supersede(feed, path, log)
+    rejects.accept(feed, note.mended, log)
     total.add(note.tally)

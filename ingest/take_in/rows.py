@@ -35,4 +35,5 @@ def store_rows(
             note.add(passed.tally, passed.rejects)
             if len(passed.frame):
                 unit.upsert(spec, passed.frame, at=at, source=note.id)
+                note.accept(passed.frame[spec.id_field])
         note.write_lineage(unit, city, at)

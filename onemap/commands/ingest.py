@@ -140,13 +140,27 @@ def rejects(
         Path | None,
         typer.Option(help="Write the refused lines as they came, to be corrected and fed again."),
     ] = None,
+    clear: Annotated[
+        bool, typer.Option(help="Forget what was refused: you are done with it.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 20,
     city: CityOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was refused and why, or write it out to be corrected."""
+    """Show what was refused and why, or write it out to be corrected.
+
+    An exported file that is corrected in place and fed again replaces the rejects it came from
+    (for AIS and GPS keep its name); a corrected row that is accepted closes the one refused before.
+    """
     kept = RejectStore(locate(city, store).rejects)
+    if clear:
+        forgotten = kept.clear(feed)
+        if as_json:
+            print_json({"cleared": forgotten})
+        else:
+            out.print(f"{forgotten:,} refused lines forgotten")
+        return
     if export is not None:
         written = kept.export(feed, export)
         if as_json:
