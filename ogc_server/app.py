@@ -28,6 +28,7 @@ from ogc_server.catalogue import LOCAL, Audience, Catalogue
 from ogc_server.engine import Engine
 from ogc_server.gate import LOOPBACK_ORIGIN, Gate
 from ogc_server.map_page import map_page
+from ogc_server.missing import MissingPages, missing_page
 from ogc_server.problem import RequestError
 
 STATIC = Path(__file__).parent / "static"
@@ -58,7 +59,7 @@ def create_app(
     catalogue = Catalogue(city, store, audience)
     engine = Engine(catalogue)
     app = Starlette(
-        routes=[*_routes(), Mount("/", app=engine)],
+        routes=[*_routes(), Mount("/", app=MissingPages(engine))],
         middleware=[
             Middleware(Gate, base_url=base_url, hosts=tuple(hosts)),
             _cross_origin(audience, origins),
@@ -112,13 +113,14 @@ def _cross_origin(audience: Audience, origins: Iterable[str]) -> Middleware:
 
 def _refuse(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, RequestError)
-    return problem_answer(failure)
+    return missing_page(request, failure) or problem_answer(failure)
 
 
 def _refuse_http(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, HTTPException)
     code = "NotFound" if failure.status_code == 404 else "NoApplicableCode"
-    answer = problem_answer(RequestError(failure.status_code, code, failure.detail))
+    problem = RequestError(failure.status_code, code, failure.detail)
+    answer = missing_page(request, problem) or problem_answer(problem)
     answer.headers.update(failure.headers or {})
     return answer
 

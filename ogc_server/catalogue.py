@@ -16,6 +16,7 @@ from layers.errors import StoreError
 from layers.query import EVERYTHING, Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec, Sensitivity
 from layers.store import Store
+from ogc_server.places import published
 from ogc_server.problem import not_found
 
 T = TypeVar("T")
@@ -83,17 +84,18 @@ class Catalogue:
         self.edition = secrets.token_hex(4)
         self._memory, self._documents = Memory(), Memory(_DOCUMENTS_KEPT)
         self._present: frozenset[str] = frozenset()
+        self._specs = {key: published(spec) for key, spec in city.layers.items()}
 
     def __iter__(self) -> Iterator[LayerSpec]:
         """Specs of all layers, in the order of declaration."""
         self._present = frozenset(self.store.layers())
-        for spec in self.city.layers.values():
+        for spec in self._specs.values():
             if spec.id in self._present and spec.sensitivity in self.audience.sensitivities:
                 yield spec
 
     def layer(self, layer: str) -> LayerSpec:
         """Spec of one layer; RequestError 404 where the audience has no such layer."""
-        spec = self.city.layers.get(layer)
+        spec = self._specs.get(layer)
         if spec is not None and spec.sensitivity in self.audience.sensitivities:
             if layer not in self._present:
                 self._present = frozenset(self.store.layers())

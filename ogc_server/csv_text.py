@@ -13,6 +13,7 @@ import shapely
 from layers.export import csv_cell
 from layers.store import Page
 from ogc_server.parameters import ItemsRequest
+from ogc_server.places import readable_rows
 from ogc_server.reference import texts_in
 from ogc_server.times import write_instant
 
@@ -29,7 +30,7 @@ def csv_text(request: ItemsRequest, page: Page) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow([*page.names, *names])
-    for row, place in zip(page.rows, places, strict=True):
+    for row, place in zip(readable_rows(page), places, strict=True):
         writer.writerow([*(_cell(value) for value in row), *place])
     return out.getvalue().encode("utf-8-sig")
 

@@ -17,6 +17,7 @@ from layers.store import Page
 from ogc_server.catalogue import Catalogue
 from ogc_server.paging import write_token
 from ogc_server.parameters import ItemsRequest
+from ogc_server.places import readable_rows
 from ogc_server.problem import not_found
 from ogc_server.reference import texts_in
 from ogc_server.times import write_instant
@@ -73,7 +74,7 @@ def feature_texts(request: ItemsRequest, page: Page) -> bytes:
             "geometry": None if geometry is None else fragment(geometry),
             "properties": dict(zip(names, row, strict=True)),
         }
-        for fid, geometry, row in zip(page.fids, geometries, page.rows, strict=True)
+        for fid, geometry, row in zip(page.fids, geometries, readable_rows(page), strict=True)
     ]
     return dumps(features, option=_OPTIONS)[1:-1]
 

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from layers.city import City
+from layers.jurisdictions import ADMINISTRATIVE_LAYERS
+from layers.query import Box
 from layers.spec import LayerSpec
 from ogc_server.answers import etag, html_answer, unchanged
 from ogc_server.asked import Asked
@@ -24,6 +26,8 @@ from ogc_server.words import words
 
 # A layer of at most this many rows is read once, a larger one for the part in view.
 ROWS_AT_ONCE = 2000
+# So many of the city's own layers are shown at first where no rule has found anything.
+_SHOWN_AT_FIRST = 6
 _ZOOM = 10
 
 
@@ -123,10 +127,11 @@ def _settings(
 ) -> dict[str, Any]:
     city = catalogue.city
     background = set(city.declaration.background)
+    shown = chosen or _shown_at_first(catalogue, background)
     groups = []
     for title, specs in by_domain(catalogue, language):
         rows = [
-            _layer(catalogue, spec, language, _role(spec, background), chosen)
+            _layer(catalogue, spec, language, _role(spec, background), shown)
             for spec in specs
             if spec.has_geometry
         ]
@@ -136,13 +141,41 @@ def _settings(
         "base": base,
         "language": language,
         "zone": city.declaration.zone,
-        "bounds": city.bounds,
+        "view": _view(catalogue),
         "outline": _outline(city),
         "atOnce": ROWS_AT_ONCE,
         "words": words(language),
         "groups": groups,
         "rules": {rule.id: rule.title.say(language) for rule in city.rules.values()},
     }
+
+
+def _shown_at_first(catalogue: Catalogue, background: set[str]) -> frozenset[str]:
+    """Findings, and where there are none as yet the first small layers of the city itself."""
+    rows = {
+        spec.id: catalogue.count(catalogue.everything(spec.id))
+        for spec in catalogue
+        if spec.has_geometry and spec.id not in background
+    }
+    if any(rows.get(layer) for layer in FINDINGS):
+        return frozenset(FINDINGS)
+    small = [key for key, number in rows.items() if 0 < number <= ROWS_AT_ONCE]
+    return frozenset([*FINDINGS, *small[:_SHOWN_AT_FIRST]])
+
+
+def _view(catalogue: Catalogue) -> Box:
+    """Return the box shown at first: around the units, else around all rows, within the bounds."""
+    specs = [spec.id for spec in catalogue if spec.has_geometry]
+    units = [layer for layer in ADMINISTRATIVE_LAYERS if layer in specs]
+    west, south, east, north = catalogue.city.bounds
+    for layers in (units, specs):
+        boxes = [box for box in map(catalogue.extent, layers) if box is not None]
+        if boxes:
+            a, b, c, d = zip(*boxes, strict=True)
+            found = max(west, min(a)), max(south, min(b)), min(east, max(c)), min(north, max(d))
+            if found[0] <= found[2] and found[1] <= found[3]:
+                return found
+    return catalogue.city.bounds
 
 
 def _role(spec: LayerSpec, background: set[str]) -> str:
@@ -152,7 +185,7 @@ def _role(spec: LayerSpec, background: set[str]) -> str:
 
 
 def _layer(
-    catalogue: Catalogue, spec: LayerSpec, language: str, role: str, chosen: frozenset[str]
+    catalogue: Catalogue, spec: LayerSpec, language: str, role: str, shown: frozenset[str]
 ) -> dict[str, Any]:
     order = catalogue.city.declaration.background
     return {
@@ -162,7 +195,7 @@ def _layer(
         "rows": catalogue.count(catalogue.everything(spec.id)),
         "role": role,
         "order": order.index(spec.id) if role == "background" else len(order),
-        "on": role == "background" or (spec.id in chosen if chosen else role == "finding"),
+        "on": role == "background" or spec.id in shown,
         "style": spec.style.model_dump(),
         "label": _label(spec, language),
         "idTitle": spec.property(spec.id_field).title.say(language),

@@ -14,7 +14,7 @@ from layers.spec import JSON_TYPES, LayerSpec, PropertySpec
 from ogc_server.catalogue import Catalogue
 from ogc_server.features import GEOJSON, HTML, JSON
 from ogc_server.metadata import SCHEMA
-from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED
+from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED, queryable_names
 from ogc_server.problem import MEDIA_TYPE
 from ogc_server.reference import uris
 
@@ -98,7 +98,9 @@ def _fixed_paths() -> list[tuple[str, dict[str, Any]]]:
 def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
     home, title = f"/collections/{spec.id}", spec.title.say(language)
     filters = [
-        _filter(p, language) for p in spec.properties if p.type != "json" and p.name not in RESERVED
+        _filter(p, language)
+        for name, p in queryable_names(spec).items()
+        if p is not None and name not in RESERVED
     ]
     shared = [_ref(name) for name in RESERVED if name not in ("f", "lang")]
     item = [_ref("featureId"), *(_ref(n) for n in ("crs", "properties", "skipGeometry", "as_of"))]

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 
+from layers.jurisdictions import ADMINISTRATIVE_LAYERS
 from layers.spec import LayerSpec
 from ogc_server.asked import Asked
 from ogc_server.catalogue import Catalogue
-from ogc_server.features import feature_dicts, items_links, matched
+from ogc_server.features import Place, collection_url, feature_dicts, items_links, matched
 from ogc_server.findings import Findings
 from ogc_server.parameters import ItemsRequest
 from ogc_server.reading import Reader, is_evidence
@@ -22,6 +25,8 @@ from ogc_server.words import KINDS, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COLUMNS = 12
+# Units that are drawn under a page's rows; of more the lines would hide the rows.
+_UNITS_DRAWN = 100
 
 
 @lru_cache(maxsize=1)
@@ -42,7 +47,8 @@ def render(template: str, catalogue: Catalogue, base: str, language: str, **valu
         _environment()
         .get_template(template)
         .render(
-            t=words(language),
+            # Not a dict, of which a template would take methods such as ``update`` for words.
+            t=SimpleNamespace(**words(language)),
             language=language,
             reader=Reader(language, catalogue.city.zone),
             base=base,
@@ -145,6 +151,7 @@ def items(asked: Asked, wanted: ItemsRequest) -> str:
         title=spec.title.say(asked.language),
         shown=[spec.property(name) for name in names],
         features=features,
+        under=_under(asked, spec),
         total=total,
         links=links,
     )
@@ -169,4 +176,30 @@ def item(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
         shown=[p for p in spec.properties if p.name in properties and p.name not in told],
         is_evidence=is_evidence,
         feature=document,
+        under=_under(asked, spec),
+    )
+
+
+def _under(asked: Asked, spec: LayerSpec) -> str | None:
+    """Return the address of the administrative units that lie under a page's rows."""
+    catalogue = asked.catalogue
+    present = {one.id for one in catalogue if one.id != spec.id}
+    for layer in filter(present.__contains__, ADMINISTRATIVE_LAYERS):
+        if 0 < catalogue.count(catalogue.everything(layer)) <= _UNITS_DRAWN:
+            home = collection_url(asked.base, layer)
+            return f"{home}/items?f=json&limit={_UNITS_DRAWN}&properties="
+    return None
+
+
+def missing(catalogue: Catalogue, base: str, language: str, path: str, description: str) -> str:
+    """Return the page that stands where there is nothing."""
+    place = Place(base, quote(path), {})
+    return render(
+        "missing.html",
+        catalogue,
+        base,
+        language,
+        description=description,
+        switch=place.url(f="html", lang="en" if language == "zh" else "zh"),
+        json_url=place.url(f="json"),
     )

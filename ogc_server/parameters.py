@@ -19,6 +19,7 @@ from layers.values import parse_value
 from ogc_server.catalogue import Catalogue
 from ogc_server.filter_crs import to_lonlat_filter
 from ogc_server.paging import read_token
+from ogc_server.places import CELL
 from ogc_server.problem import RequestError, bad_parameter
 from ogc_server.reference import CRS84, box_to_lonlat, parse_crs
 from ogc_server.times import parse_instant, parse_interval
@@ -200,12 +201,14 @@ def _property(spec: LayerSpec, name: str, parameter: str) -> PropertySpec:
     try:
         return spec.property(name)
     except KeyError:
-        raise bad_parameter(parameter, f"'{name}' is not a property of '{spec.id}'") from None
+        known = ", ".join(p.name for p in spec.properties)
+        words = f"'{name}' is not a property of '{spec.id}'; there are {known}"
+        raise bad_parameter(parameter, words) from None
 
 
-def _properties(spec: LayerSpec, values: Mapping[str, str]) -> tuple[str, ...] | None:
+def _properties(spec: LayerSpec, values: Mapping[str, str]) -> tuple[str, ...]:
     if "properties" not in values:
-        return None
+        return tuple(p.name for p in spec.properties)
     names = [name.strip() for name in values["properties"].split(",") if name.strip()]
     wanted = {_property(spec, name, "properties").name for name in names}
     return tuple(p.name for p in spec.properties if p.name in wanted)
@@ -259,6 +262,8 @@ def _equals(p: PropertySpec, text: str) -> dict[str, Any]:
     free = {"required": False, "minimum": None, "maximum": None, "values": None, "pattern": None}
     if p.type == "json":
         raise bad_parameter(p.name, "is a nested value and can't be compared")
+    if p.name == CELL:
+        raise bad_parameter(CELL, "is not compared; cells= asks for rows by cells of any size")
     try:
         value = parse_value(p.model_copy(update=free), text)
     except (ValueError, OverflowError) as failure:
@@ -298,9 +303,12 @@ def _filter(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) ->
 
 
 def queryable_names(spec: LayerSpec) -> dict[str, PropertySpec | None]:
-    """Queryables of a layer by name: its properties but nested ones, and its geometry (None)."""
+    """Queryables of a layer by name: its properties but nested ones, and its geometry (None).
+
+    Its cell isn't one, for which there is the parameter ``cells``.
+    """
     names: dict[str, PropertySpec | None] = {"geometry": None} if spec.has_geometry else {}
-    return names | {p.name: p for p in spec.properties if p.type != "json"}
+    return names | {p.name: p for p in spec.properties if p.type != "json" and p.name != CELL}
 
 
 def refusal(failure: QueryError, values: Mapping[str, str]) -> RequestError:

@@ -46,6 +46,7 @@ WORDS: dict[str, Text] = {
         ("see_fields", "Properties to ask by", "可查询的属性"),
         ("see_schema", "Schema", "数据结构"),
         ("number", "Rows in all", "总数"),
+        ("colon", ": ", "："),
         ("next", "Next page", "下一页"),
         ("previous", "Previous page", "上一页"),
         ("empty", "This layer has no rows for that question.", "没有符合条件的数据。"),
@@ -79,6 +80,10 @@ WORDS: dict[str, Text] = {
         ("notable", "Speaks for it", "是否可疑"),
         ("details", "All properties", "全部属性"),
         ("failed", "could not be loaded", "加载失败"),
+        ("missing", "Not found", "未找到"),
+        ("missing_words", "There is nothing at this address, or nothing that you may see.",
+         "此地址没有内容，或您无权查看。"),
+        ("home", "To the start page", "返回首页"),
         ("language", "中文", "English"),
     )
 }  # fmt: skip

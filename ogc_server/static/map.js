@@ -275,23 +275,27 @@
     }
     part(words.background, layers.filter((layer) => layer.role === "background"), false);
     const fold = document.getElementById("fold"), box = document.getElementById("panel");
-    fold.addEventListener("click", () => fold.setAttribute("aria-expanded", String(!box.classList.toggle("folded"))));
+    const setFolded = (folded) => { box.classList.toggle("folded", folded); fold.setAttribute("aria-expanded", String(!folded)); };
+    if (window.matchMedia("(max-width: 600px)").matches) { setFolded(true); }
+    fold.addEventListener("click", () => setFolded(!box.classList.contains("folded")));
   }
 
   function frame() {
     const own = document.getElementById("map_onemap");
+    /* Beyond a declared outline there is water; without one nobody knows. */
+    own.classList.toggle("sea", Boolean(settings.outline));
     const panelBox = document.getElementById("panel");
     panelBox.style.top = own.offsetTop + 12 + "px";
     panelBox.style.maxHeight = "calc(100% - " + (own.offsetTop + 40) + "px)";
     map.invalidateSize({ animate: false });
-    const [west, south, east, north] = settings.bounds;
+    const [west, south, east, north] = settings.view;
     let view = L.latLngBounds([south, west], [north, east]);
     if (settings.outline) {
       const land = L.geoJSON(settings.outline, { pane: "outline", renderer: renderer("outline"), interactive: false,
         style: { color: "#8fa3b0", weight: 1.5, fillColor: "#f7f6f1", fillOpacity: 1 } }).addTo(map);
       if (land.getBounds().isValid()) { view = land.getBounds(); }
     }
-    map.fitBounds(view, { padding: [10, 10], animate: false });
+    map.fitBounds(view, { padding: [10, 10], maxZoom: 16, animate: false });
   }
 
   L.control.scale({ imperial: false }).addTo(map);

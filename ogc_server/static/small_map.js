@@ -4,6 +4,14 @@
   const box = document.getElementById("small-map");
   const colour = box.dataset.colour;
   const map = L.map(box, { attributionControl: false, preferCanvas: true });
+  /* Lines of the city's units, for a reader to see where the rows lie. */
+  map.createPane("under").style.zIndex = 300;
+  if (box.dataset.under) {
+    fetch(box.dataset.under).then((answer) => answer.json()).then((units) => {
+      L.geoJSON(units, { pane: "under", renderer: L.canvas({ pane: "under" }), interactive: false,
+        style: { color: "#8fa3b0", weight: 1, fillColor: "#f7f6f1", fillOpacity: 1 } }).addTo(map);
+    });
+  }
   fetch(box.dataset.items).then((answer) => answer.json()).then((rows) => {
     const layer = L.geoJSON(rows, {
       style: { color: colour, weight: 2 },

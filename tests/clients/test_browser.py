@@ -42,14 +42,14 @@ class Shown:
 @pytest.fixture(scope="module")
 def show(
     program: Callable[[str], str], served: Served, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Shown]:
-    def call(path: str) -> Shown:
+) -> Callable[..., Shown]:
+    def call(path: str, *more: str) -> Shown:
         folder = tmp_path_factory.mktemp("chromium")
         net = folder / "net.json"
         done = subprocess.run(
             [
-                program("chromium"), *SWITCHES, f"--user-data-dir={folder}", f"--log-net-log={net}",
-                "--dump-dom", served.url + path,
+                program("chromium"), *SWITCHES, *more, f"--user-data-dir={folder}",
+                f"--log-net-log={net}", "--dump-dom", served.url + path,
             ],
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
@@ -105,6 +105,15 @@ def test_nothing_is_asked_of_another_machine(show: Callable[[str], Shown], path:
 def test_the_map_speaks_chinese(show: Callable[[str], Shown]) -> None:
     page = show("/map?lang=zh")
     assert 'lang="zh-CN"' in page.document and "图层" in page.document and "预警" in page.document
+
+
+def test_on_a_phone_the_map_is_not_covered_by_its_panel(
+    show: Callable[..., Shown], map_page: Shown
+) -> None:
+    phone = show("/map?lang=en", "--window-size=500,844")
+    assert 'id="panel" class="folded"' in phone.document
+    assert 'aria-expanded="false"' in phone.document
+    assert 'class="folded"' not in map_page.document
 
 
 def test_made_up_data_are_said_to_be_made_up(map_page: Shown, served: Served) -> None:

@@ -57,7 +57,7 @@ def test_the_past_and_filters_can_be_asked_for(client: TestClient) -> None:
 
 def test_an_empty_layer_has_its_header(client: TestClient) -> None:
     text = client.get(f"/collections/{EMPTY}/items?f=csv").text
-    assert "key,length_m,wkt" in text
+    assert "key,length_m,h3,jurisdiction,wkt" in text
 
 
 def test_the_next_page_is_a_link_header(client: TestClient) -> None:
