@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ import geopandas as gpd
 import pandas as pd
 
 from layers.city import City
-from layers.h3grid import format_cell, parse_cell
+from layers.h3grid import cell_area_km2, cell_polygon, format_cell, parse_cell, resolution_of
 from layers.positions import PositionStore
 from layers.query import Box, Query
 from layers.store import Store, open_store
@@ -128,8 +129,6 @@ class OneMap:
         Layers whose own cells are coarser than the cell asked for can't answer and are left out.
         """
         asked = parse_cell(cell)
-        from layers.h3grid import resolution_of
-
         fine = resolution_of(asked)
         present = set(self.store.layers())
         rows = [
@@ -144,8 +143,6 @@ class OneMap:
 
     def cells(self, layer: str, resolution: int) -> gpd.GeoDataFrame:
         """Rows per H3 cell with the cell's outline and true area; density is per km²."""
-        from layers.h3grid import cell_area_km2, cell_polygon
-
         counts = self.store.cell_counts(Query(layer), resolution)
         frame = gpd.GeoDataFrame(
             {
@@ -208,7 +205,5 @@ def open_city(city: str | Path | None = None, store: str | None = None) -> OneMa
     city : its folder; ``ONEMAP_CITY`` or the only folder under ``data/`` by default.
     store : GeoPackage path or PostgreSQL URL; ``ONEMAP_STORE`` or ``var/<city>/onemap.gpkg``.
     """
-    import os
-
     folder = city or os.environ.get("ONEMAP_CITY")
     return OneMap(locate(Path(folder) if folder else None, store or os.environ.get("ONEMAP_STORE")))

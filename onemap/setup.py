@@ -11,6 +11,12 @@ from layers.store import Store
 from onemap.home import Home
 
 
+def create_layers(city: City, store: Store) -> None:
+    """Make the table of every declared layer; harmless where they exist."""
+    for spec in city.layers.values():
+        store.create(spec)
+
+
 def initialise(city: City, store: Store, home: Home, *, at: datetime) -> dict[str, Tally]:
     """Create all tables and load the rows that the city declares.
 
@@ -18,8 +24,7 @@ def initialise(city: City, store: Store, home: Home, *, at: datetime) -> dict[st
     -------
     the account of each declared content, by layer.
     """
-    for spec in city.layers.values():
-        store.create(spec)
+    create_layers(city, store)
     loaded: dict[str, Tally] = {}
     for content in city.declaration.contents:
         tally = layer_input.take_in(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -62,8 +61,7 @@ def _read(
     try:
         for chunk in rounds(lines, _LINES_AT_ONCE):
             rows, rejects, blank = rows_of(chunk, cameras)
-            accepted = Counter({"blank": blank} if blank else {})
-            note.add(Tally(accepted, Counter(r.reason for r in rejects)), rejects)
+            note.add_unread(rejects, blank)
             yield rows
     except SourceError as failure:
         note.refuse_rest(0, failure)

@@ -8,10 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingest.decoders.gps_csv import FEED, REQUIRED, GpsDecoder
-from ingest.decoders.table import TableError, TableReader
-from ingest.sources.file import Progress, SourceError, read_lines
+from ingest.sources.file import Progress
 from ingest.take_in.movers import TRUCKS, Spool, Touched, write_last_positions, write_tracks
 from ingest.take_in.receipt import Receipt, receipt
+from ingest.take_in.tables import table_chunks
 from layers.city import City, Source
 from layers.feeds import Tally
 from layers.positions import PositionStore
@@ -60,29 +60,16 @@ def _file(
 ) -> None:
     positions = PositionStore(home / "positions")
     spool, touched = Spool(positions, FEED, note.sha256[:16]), Touched()
-    try:
-        reader = TableReader(
-            read_lines(path, progress=progress),
-            feed=FEED,
-            required=REQUIRED,
-            renamed=source.columns if source else None,
-            encoding=source.encoding if source else "utf-8",
-        )
-        note.log.describe("csv", reader.header)
-        decoder = GpsDecoder(
-            path.name,
-            source.crs if source else "EPSG:4326",
-            ZoneInfo(source.zone) if source else None,
-        )
-        for chunk in reader.chunks():
-            batch = decoder.decode(chunk)
-            note.add(batch.tally, batch.rejects)
-            spool.add(batch.fixes)
-            touched.add(batch.fixes)
-    except TableError as failure:
-        note.refuse(1, "not_a_table", str(failure))
-    except SourceError as failure:
-        note.refuse_rest(0, failure)
+    decoder = GpsDecoder(
+        path.name,
+        source.crs if source else "EPSG:4326",
+        ZoneInfo(source.zone) if source else None,
+    )
+    for chunk in table_chunks(path, note, source, progress, REQUIRED):
+        batch = decoder.decode(chunk)
+        note.add(batch.tally, batch.rejects)
+        spool.add(batch.fixes)
+        touched.add(batch.fixes)
     spool.flush()
     rows = [_row(plate, last) for plate, last in touched.last.items()]
     with store.transaction() as unit:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingest.decoders.register import required_columns, rows_of
-from ingest.decoders.table import TableError, TableReader
 from ingest.decoders.vector import VectorFile
 from ingest.gate import Gate, Rows
-from ingest.sources.file import Progress, SourceError, read_lines
+from ingest.sources.file import Progress, SourceError
 from ingest.take_in.receipt import Receipt, receipt
 from ingest.take_in.rows import store_rows
+from ingest.take_in.tables import table_chunks
 from layers import crs as systems
 from layers.city import City, Source
 from layers.errors import CrsError
@@ -161,21 +160,6 @@ def table_rows(
     path: Path, spec: LayerSpec, note: Receipt, source: Source | None, progress: Progress | None
 ) -> Iterator[Rows]:
     """Rows of a CSV file for the gate; what is no record, or no table, is noted on the receipt."""
-    try:
-        reader = TableReader(
-            read_lines(path, progress=progress),
-            feed=note.feed,
-            required=required_columns(spec),
-            renamed=source.columns if source else None,
-            encoding=source.encoding if source else "utf-8",
-        )
-        note.log.describe("csv", reader.header)
-        for chunk in reader.chunks():
-            accepted = Counter({"blank": chunk.blank} if chunk.blank else {})
-            refused = Counter(reject.reason for reject in chunk.rejects)
-            note.add(Tally(accepted, refused), chunk.rejects)
-            yield rows_of(chunk, spec)
-    except TableError as failure:
-        note.refuse(1, "not_a_table", str(failure))
-    except SourceError as failure:
-        note.refuse_rest(0, failure)
+    for chunk in table_chunks(path, note, source, progress, required_columns(spec)):
+        note.add_unread(chunk.rejects, chunk.blank)
+        yield rows_of(chunk, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,6 +61,11 @@ class Receipt:
             self._pending = self.rejects.keys(self.feed)
         if self._pending:
             self.mended.update(self._pending & set(map(str, ids)))
+
+    def add_unread(self, rejects: list[Reject], blank: int = 0) -> None:
+        """Note lines that never became rows: refused ones, and blank ones, which are accepted."""
+        accepted = Counter({"blank": blank} if blank else {})
+        self.add(Tally(accepted, Counter(reject.reason for reject in rejects)), rejects)
 
     def refuse_rest(self, line: int, failure: Exception) -> None:
         """Note that the input can't be read from a line on; what came before stands."""

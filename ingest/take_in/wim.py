@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from ingest.decoders.table import TableError, TableReader
 from ingest.decoders.weighing_csv import FEED, REQUIRED, Station, rows_of
 from ingest.gate import Gate, Rows
-from ingest.sources.file import Progress, SourceError, read_lines
+from ingest.sources.file import Progress
 from ingest.take_in.receipt import Receipt, receipt
 from ingest.take_in.rows import store_rows
+from ingest.take_in.tables import table_chunks
 from layers.city import City, Source
 from layers.feeds import Tally
 from layers.query import Query
@@ -61,25 +60,10 @@ def _read(
     source: Source | None,
     progress: Progress | None,
 ) -> Iterator[Rows]:
-    try:
-        reader = TableReader(
-            read_lines(path, progress=progress),
-            feed=FEED,
-            required=REQUIRED,
-            renamed=source.columns if source else None,
-            encoding=source.encoding if source else "utf-8",
-        )
-        note.log.describe("csv", reader.header)
-        for chunk in reader.chunks():
-            rows, refused = rows_of(chunk, stations, path.name)
-            rejects = [*chunk.rejects, *refused]
-            accepted = Counter({"blank": chunk.blank} if chunk.blank else {})
-            note.add(Tally(accepted, Counter(r.reason for r in rejects)), rejects)
-            yield rows
-    except TableError as failure:
-        note.refuse(1, "not_a_table", str(failure))
-    except SourceError as failure:
-        note.refuse_rest(0, failure)
+    for chunk in table_chunks(path, note, source, progress, REQUIRED):
+        rows, refused = rows_of(chunk, stations, path.name)
+        note.add_unread([*chunk.rejects, *refused], chunk.blank)
+        yield rows
 
 
 def _stations(city: City, store: Store) -> dict[str, Station]:

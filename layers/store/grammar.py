@@ -90,17 +90,17 @@ class Grammar(ABC):
     def ranges(self, ranges: Sequence[Range]) -> FromClause:
         """Integer ranges as a relation with the columns ``low`` and ``high``."""
 
-    @abstractmethod
     def fold_case(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
         """Text with Unicode case folding."""
+        return func.onemap_casei(text, type_=Text)
 
-    @abstractmethod
     def fold_accents(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
         """Text without diacritics."""
+        return func.onemap_accenti(text, type_=Text)
 
-    @abstractmethod
     def power(self, base: ColumnElement[Any], exponent: ColumnElement[Any]) -> ColumnElement[Any]:
         """Power of two numbers; null where it has no real value."""
+        return func.onemap_power(base, exponent)
 
     @abstractmethod
     def modulo(self, a: ColumnElement[Any], b: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -175,18 +175,6 @@ class GeoPackageGrammar(Grammar):
             func.json_extract(listed.c.value, "$[1]", type_=Integer).label("high"),
         ).subquery()
 
-    def fold_case(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
-        """See `Grammar`."""
-        return func.onemap_casei(text, type_=Text)
-
-    def fold_accents(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
-        """See `Grammar`."""
-        return func.onemap_accenti(text, type_=Text)
-
-    def power(self, base: ColumnElement[Any], exponent: ColumnElement[Any]) -> ColumnElement[Any]:
-        """See `Grammar`."""
-        return func.onemap_power(base, exponent)
-
     def modulo(self, a: ColumnElement[Any], b: ColumnElement[Any]) -> ColumnElement[Any]:
         """See `Grammar`."""
         return func.onemap_modulo(a, b)
@@ -255,18 +243,6 @@ class PostgisGrammar(Grammar):
         low = cast(bindparam(None, [r[0] for r in ranges], kind), kind)
         high = cast(bindparam(None, [r[1] for r in ranges], kind), kind)
         return func.unnest(low, high).table_valued("low", "high").render_derived()
-
-    def fold_case(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
-        """See `Grammar`."""
-        return func.onemap_casei(text, type_=Text)
-
-    def fold_accents(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
-        """See `Grammar`."""
-        return func.onemap_accenti(text, type_=Text)
-
-    def power(self, base: ColumnElement[Any], exponent: ColumnElement[Any]) -> ColumnElement[Any]:
-        """See `Grammar`."""
-        return func.onemap_power(base, exponent)
 
     def modulo(self, a: ColumnElement[Any], b: ColumnElement[Any]) -> ColumnElement[Any]:
         """See `Grammar`."""

@@ -13,6 +13,7 @@ from layers.feeds import Tally
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
 from onemap.home import locate
 from onemap.intake import take_in
+from onemap.setup import create_layers
 from onemap.terminal import out, print_json, print_table, progress_bar
 
 app = typer.Typer(
@@ -38,8 +39,7 @@ def _run(
     **options: Any,
 ) -> None:
     with opened(city, store, make=True) as at, progress_bar(feed, as_json) as report:
-        for spec in at.city.layers.values():
-            at.store.create(spec)
+        create_layers(at.city, at.store)
         tally: Tally = take_in(
             at.city, at.store, at.home, feed, files, at=now(), progress=report, **options
         )

@@ -13,6 +13,7 @@ import uvicorn
 from layers.errors import OnemapError
 from ogc_server import create_app
 from onemap.commands.options import CityOption, StoreOption, opened
+from onemap.setup import create_layers
 from onemap.terminal import out
 
 
@@ -35,8 +36,7 @@ def serve(
             "without accounts the map is for this machine only (127.0.0.1)"
         )
     with opened(city, store) as at, _listening(host, port) as listener:
-        for spec in at.city.layers.values():
-            at.store.create(spec)
+        create_layers(at.city, at.store)
         url = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
         out.print(f"[bold]{at.city.title.en} {at.city.title.zh}[/bold]")
         if at.city.declaration.synthetic:

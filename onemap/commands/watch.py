@@ -21,6 +21,7 @@ from layers.errors import OnemapError
 from layers.feeds import Tally
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
 from onemap.live import LivePipeline
+from onemap.setup import create_layers
 from onemap.terminal import err, out
 
 
@@ -86,8 +87,7 @@ async def _watch(
 ) -> None:
     total = Tally()
     with opened(city, store, make=True) as at:
-        for spec in at.city.layers.values():
-            at.store.create(spec)
+        create_layers(at.city, at.store)
         live = LivePipeline(at.city, at.store, at.home, address, rules)
         source, listener = await _source(address, once)
         lines = _Stoppable(source)
