@@ -4,7 +4,7 @@
 and pygeoapi behind for what it does well.
 """
 
+from layers.access import LOCAL, PUBLIC, Audience
 from ogc_server.app import create_app
-from ogc_server.catalogue import LOCAL, PUBLIC, Audience
 
 __all__ = ["LOCAL", "PUBLIC", "Audience", "create_app"]

@@ -12,10 +12,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from ogc_server.catalogue import CATALOGUE_KEY
 from ogc_server.gate import BASE_KEY
 from ogc_server.problem import MEDIA_TYPE, RequestError
 
-_VARY = "Accept, Accept-Language"
+_VARY = "Accept, Accept-Language, Authorization"
 _INLINE_SCRIPT = re.compile(r"<script(?:\s+type=\"?text/javascript\"?)?\s*>(.*?)</script>", re.S)
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
@@ -26,8 +27,9 @@ _POLICY = (
 def etag(request: Request, *state: object) -> str:
     """Weak validator: the same for the same document at the same state of the data."""
     scope = request.scope
-    edition = request.app.state.catalogue.edition
-    text = repr((edition, scope[BASE_KEY], scope["path"], scope["query_string"], state))
+    catalogue = scope[CATALOGUE_KEY]
+    reader = (catalogue.edition, catalogue.audience.name)
+    text = repr((reader, scope[BASE_KEY], scope["path"], scope["query_string"], state))
     wishes = [request.headers.get(name, "") for name in ("accept", "accept-language")]
     digest = hashlib.blake2b((text + repr(wishes)).encode(), digest_size=12)
     return f'W/"{digest.hexdigest()}"'

@@ -16,20 +16,22 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from layers.access import LOCAL, Audience
 from layers.city import City
 from layers.errors import OnemapError
 from layers.store import Store
-from ogc_server import handlers
 from ogc_server.answers import problem_answer
-from ogc_server.catalogue import LOCAL, Audience, Catalogue
+from ogc_server.blocks import discover
+from ogc_server.catalogue import Catalogues
+from ogc_server.doors import METHODS, routes
 from ogc_server.engine import Engine
 from ogc_server.gate import LOOPBACK_ORIGIN, Gate
-from ogc_server.map_page import map_page
 from ogc_server.missing import MissingPages, missing_page
 from ogc_server.problem import RequestError
+from ogc_server.sign_in import SignIn
 
 STATIC = Path(__file__).parent / "static"
 _LIGHT_COMPRESSION = 2
@@ -42,6 +44,7 @@ def create_app(
     *,
     base_url: str | None = None,
     audience: Audience = LOCAL,
+    folder: Path | None = None,
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
 ) -> Starlette:
@@ -53,15 +56,20 @@ def create_app(
         host that each
         request names, which must then be this machine itself or one of ``hosts``.
     audience : who reads; layers above it don't exist for him.
+    folder : where positions and what else is kept beside the store lie.
     hosts : further host names that are answered.
     origins : sites whose pages may read answers in a browser (CORS), beside those of this machine.
     """
-    catalogue = Catalogue(city, store, audience)
-    engine = Engine(catalogue)
+    catalogues, engine, blocks = Catalogues(city, store, folder), Engine(), discover()
     app = Starlette(
-        routes=[*_routes(), Mount("/", app=MissingPages(engine))],
+        routes=[
+            *routes(blocks),
+            Mount("/static", StaticFiles(directory=STATIC), name="static"),
+            Mount("/", app=MissingPages(engine)),
+        ],
         middleware=[
             Middleware(Gate, base_url=base_url, hosts=tuple(hosts)),
+            Middleware(SignIn, catalogues=catalogues, audience=audience),
             _cross_origin(audience, origins),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=_LIGHT_COMPRESSION),
         ],
@@ -72,31 +80,9 @@ def create_app(
             Exception: _fail,
         },
     )
-    app.state.catalogue, app.state.engine = catalogue, engine
+    app.state.catalogues, app.state.audience = catalogues, audience
+    app.state.engine, app.state.blocks = engine, blocks
     return app
-
-
-def _routes() -> list[Route | Mount]:
-    item = "/collections/{layer}/items/{fid:path}"
-    rows = (
-        ("/", handlers.landing),
-        ("/conformance", handlers.conformance),
-        ("/openapi", handlers.openapi),
-        ("/api", handlers.openapi),
-        ("/collections", handlers.collections),
-        ("/collections/{layer}", handlers.collection),
-        ("/collections/{layer}/queryables", handlers.queryables),
-        ("/collections/{layer}/schema", handlers.schema),
-        ("/collections/{layer}/items", handlers.items),
-        (item, handlers.item),
-        ("/map", map_page),
-    )
-    methods = [*handlers.READ, *handlers.WRITE]
-    routes: list[Route | Mount] = [
-        Route(path, handlers.reading(endpoint), methods=methods) for path, endpoint in rows
-    ]
-    routes.append(Mount("/static", StaticFiles(directory=STATIC), name="static"))
-    return routes
 
 
 def _cross_origin(audience: Audience, origins: Iterable[str]) -> Middleware:
@@ -105,9 +91,9 @@ def _cross_origin(audience: Audience, origins: Iterable[str]) -> Middleware:
         CORSMiddleware,
         allow_origins=["*"] if open_data else list(origins),
         allow_origin_regex=None if open_data else LOOPBACK_ORIGIN,
-        allow_methods=handlers.READ,
+        allow_methods=METHODS,
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Content-Crs", "Content-Language"],
+        expose_headers=["ETag", "Link", "Location", "Content-Crs", "Content-Language"],
     )
 
 

@@ -6,13 +6,16 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from layers.access import Audience
 from layers.spec import LayerSpec
-from ogc_server.catalogue import Catalogue
+from ogc_server.block import Block
+from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
 from ogc_server.features import Place
 from ogc_server.gate import BASE_KEY
 from ogc_server.negotiation import wanted_format, wanted_language
 from ogc_server.parameters import single_values
 from ogc_server.problem import bad_parameter
+from ogc_server.sign_in import ACTOR_KEY
 
 _PLAIN = ("f", "lang")
 
@@ -24,7 +27,7 @@ class Asked:
         self.request = request
         self.values = single_values(request.query_params.multi_items())
         self.base: str = request.scope[BASE_KEY]
-        self.catalogue: Catalogue = request.app.state.catalogue
+        self.catalogue: Catalogue = request.scope[CATALOGUE_KEY]
         headers = request.headers
         self.format = wanted_format(self.values, headers.get("accept", ""), formats)
         self.language = wanted_language(self.values, headers.get("accept-language", ""))
@@ -34,6 +37,23 @@ class Asked:
         for name in self.values:
             if name not in (*_PLAIN, *known):
                 raise bad_parameter(name, "is unknown here")
+
+    @property
+    def audience(self) -> Audience:
+        """Who asks."""
+        return self.catalogue.audience
+
+    @property
+    def actor(self) -> str:
+        """Name of who asks, for what is written down of his doings."""
+        name: str = self.request.scope[ACTOR_KEY]
+        return name
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The building blocks of the server."""
+        blocks: tuple[Block, ...] = self.request.app.state.blocks
+        return blocks
 
     def layer(self) -> LayerSpec:
         """Return the layer that the path names."""

@@ -5,45 +5,29 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
 import shapely
 
+from layers.access import LOCAL, PUBLIC, Audience
 from layers.city import City
 from layers.errors import StoreError
-from layers.query import EVERYTHING, Box, Query, Scope, TimeInterval
-from layers.spec import LayerSpec, Sensitivity
+from layers.query import Box, Query, TimeInterval
+from layers.spec import LayerSpec
 from layers.store import Store
 from ogc_server.places import published
 from ogc_server.problem import not_found
 
+__all__ = ["LOCAL", "PUBLIC", "Audience", "Catalogue", "Catalogues", "Memory"]
+
 T = TypeVar("T")
+CATALOGUE_KEY = "onemap.catalogue"
 _KEPT = 2000
+_AUDIENCES_KEPT = 64
 # Whole documents are large, and each revision and each host name makes new ones.
 _DOCUMENTS_KEPT = 16
-
-
-@dataclass(frozen=True)
-class Audience:
-    """A group of readers with the same walls.
-
-    Attributes
-    ----------
-    name : short name, part of every cache key.
-    sensitivities : layers of these are published as features; others don't exist for the reader.
-    scope : rows that the readers may see.
-    """
-
-    name: str
-    sensitivities: frozenset[Sensitivity]
-    scope: Scope = EVERYTHING
-
-
-# Whoever sits at the machine itself. Personal layers are never features.
-LOCAL = Audience("local", frozenset({"public", "internal", "restricted"}))
-PUBLIC = Audience("public", frozenset({"public"}))
 
 
 class Memory:
@@ -76,11 +60,14 @@ class Catalogue:
 
     Attributes
     ----------
+    folder : where positions and what else is kept beside the store lie; None where nothing is.
     edition : differs with each start: only a restart changes declarations, pages and code.
     """
 
-    def __init__(self, city: City, store: Store, audience: Audience = LOCAL) -> None:
-        self.city, self.store, self.audience = city, store, audience
+    def __init__(
+        self, city: City, store: Store, audience: Audience = LOCAL, folder: Path | None = None
+    ) -> None:
+        self.city, self.store, self.audience, self.folder = city, store, audience, folder
         self.edition = secrets.token_hex(4)
         self._memory, self._documents = Memory(), Memory(_DOCUMENTS_KEPT)
         self._present: frozenset[str] = frozenset()
@@ -90,13 +77,13 @@ class Catalogue:
         """Specs of all layers, in the order of declaration."""
         self._present = frozenset(self.store.layers())
         for spec in self._specs.values():
-            if spec.id in self._present and spec.sensitivity in self.audience.sensitivities:
+            if spec.id in self._present and self.audience.sees(spec):
                 yield spec
 
     def layer(self, layer: str) -> LayerSpec:
         """Spec of one layer; RequestError 404 where the audience has no such layer."""
         spec = self._specs.get(layer)
-        if spec is not None and spec.sensitivity in self.audience.sensitivities:
+        if spec is not None and self.audience.sees(spec):
             if layer not in self._present:
                 self._present = frozenset(self.store.layers())
             if layer in self._present:
@@ -149,3 +136,22 @@ class Catalogue:
 def _key(query: Query) -> str:
     geometry = None if query.geometry is None else shapely.to_wkb(query.geometry, hex=True)
     return repr((query.but(geometry=None), geometry))
+
+
+class Catalogues:
+    """The catalogue of each audience, made when the first of its readers comes.
+
+    Parameters
+    ----------
+    folder : see `Catalogue`.
+    """
+
+    def __init__(self, city: City, store: Store, folder: Path | None = None) -> None:
+        self.city, self.store, self.folder = city, store, folder
+        self._kept = Memory(_AUDIENCES_KEPT)
+
+    def of(self, audience: Audience) -> Catalogue:
+        """Return the catalogue of an audience."""
+        return self._kept.get(
+            audience, lambda: Catalogue(self.city, self.store, audience, self.folder)
+        )

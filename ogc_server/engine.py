@@ -14,7 +14,6 @@ from other hosts, and its cache of translated configurations is shared by all AP
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import tempfile
@@ -32,14 +31,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from layers.spec import LayerSpec
-from ogc_server.catalogue import Catalogue, Memory
+from ogc_server.catalogue import CATALOGUE_KEY, Catalogue, Memory
 from ogc_server.gate import BASE_KEY
 from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from ogc_server.problem import RequestError
 from ogc_server.reference import CRS84, uris
 
 API_KEY = "onemap.pygeoapi"
-_HOSTS_KEPT = 16
+_APIS_KEPT = 64
 _ENVIRONMENT = ("PYGEOAPI_CONFIG", "PYGEOAPI_OPENAPI")
 
 
@@ -178,26 +177,24 @@ def resource(catalogue: Catalogue, spec: LayerSpec) -> dict[str, Any]:
 
 
 class Engine:
-    """pygeoapi for one audience, as an ASGI application.
+    """pygeoapi as an ASGI application, with an API object for each audience.
 
-    The URL of the server is taken from the request (see `ogc_server.gate`); API objects are kept
-    for the latest.
+    Catalogue and URL of the server are taken from the request (see `ogc_server.sign_in` and
+    `ogc_server.gate`); API objects are kept for the latest.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self) -> None:
         self._module = load()
-        self._catalogue = catalogue
-        self._apis = Memory(_HOSTS_KEPT)
+        self._apis = Memory(_APIS_KEPT)
+
+    def api(self, catalogue: Catalogue, base: str) -> Any:
+        """Pygeoapi's API object for the readers of a catalogue, with links below ``base``."""
+        key = (catalogue.edition, catalogue.audience, base)
+        return self._apis.get(key, lambda: self._make(catalogue, base))
+
+    def _make(self, catalogue: Catalogue, base: str) -> Any:
         title = {"en": catalogue.city.title.en, "zh": catalogue.city.title.zh}
-        self._config = configuration(title, "http://127.0.0.1", Resources(catalogue))
-
-    def api(self, base: str) -> Any:
-        """Pygeoapi's API object that writes links below ``base``."""
-        return self._apis.get(base, lambda: self._make(base))
-
-    def _make(self, base: str) -> Any:
-        config = copy.deepcopy(self._config)
-        config["server"]["url"] = base
+        config = configuration(title, base, Resources(catalogue))
         with _quiet():
             return self._module.API(config, {})
 
@@ -207,7 +204,7 @@ class Engine:
             await Response(status_code=404)(scope, receive, send)
             return
         inner = dict(scope)
-        inner[API_KEY] = self.api(scope[BASE_KEY])
+        inner[API_KEY] = self.api(scope[CATALOGUE_KEY], scope[BASE_KEY])
         values = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if values.get("f") != "jsonld":
             values["f"] = "json"

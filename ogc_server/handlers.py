@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,25 +33,7 @@ from ogc_server.parameters import (
 )
 from ogc_server.problem import bad_parameter, not_found
 
-Endpoint = Callable[[Request], Response]
-READ = ("GET", "HEAD", "OPTIONS")
-# Taken by the route all the same, so that no such request falls through to pygeoapi.
-WRITE = ("POST", "PUT", "PATCH", "DELETE")
 _ALL_FORMATS = ("json", "html", "jsonld", "csv")
-
-
-def reading(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint with answers to other methods: here things are read, not written."""
-
-    def answer(request: Request) -> Response:
-        allow = {"Allow": ", ".join(READ)}
-        if request.method == "OPTIONS":
-            return Response(status_code=200, headers=allow)
-        if request.method not in READ:
-            raise HTTPException(405, f"{request.method} is not offered here", allow)
-        return endpoint(request)
-
-    return answer
 
 
 def _described(
@@ -79,7 +60,7 @@ def landing(request: Request) -> Response:
     return _described(
         asked,
         asked.catalogue.state(),
-        lambda: metadata.landing(asked.catalogue, asked.base, asked.language),
+        lambda: metadata.landing(asked.catalogue, asked.blocks, asked.base, asked.language),
         pages.landing,
     )
 
@@ -88,7 +69,9 @@ def conformance(request: Request) -> Response:
     """``/conformance``: the classes that tests prove."""
     asked = Asked(request)
     asked.refuse_parameters()
-    return _described(asked, None, lambda: metadata.conformance(asked.base), pages.conformance)
+    return _described(
+        asked, None, lambda: metadata.conformance(asked.blocks, asked.base), pages.conformance
+    )
 
 
 def openapi(request: Request) -> Response:
@@ -101,7 +84,8 @@ def openapi(request: Request) -> Response:
         asked,
         layers,
         lambda: asked.catalogue.remember(
-            key, lambda: definition.document(asked.catalogue, asked.base, asked.language)
+            key,
+            lambda: definition.document(asked.catalogue, asked.blocks, asked.base, asked.language),
         ),
         pages.openapi,
         metadata.OPENAPI,
@@ -118,23 +102,37 @@ def collections(request: Request) -> Response:
         asked,
         state,
         lambda: asked.catalogue.remember(
-            key, lambda: metadata.collections(asked.catalogue, asked.base, asked.language)
+            key,
+            lambda: metadata.collections(asked.catalogue, asked.blocks, asked.base, asked.language),
         ),
         pages.collections,
     )
 
 
 def collection(request: Request) -> Response:
-    """``/collections/{layer}``: one layer."""
+    """``/collections/{layer}``: one layer, or another collection."""
     asked = Asked(request)
     asked.refuse_parameters()
+    other = _other(asked, request.path_params["layer"])
+    if other is not None:
+        return _described(asked, None, lambda: other, pages.other_collection)
     spec = asked.layer()
     return _described(
         asked,
         asked.catalogue.revision(spec.id),
-        lambda: metadata.collection(asked.catalogue, spec, asked.base, asked.language),
+        lambda: metadata.collection(
+            asked.catalogue, asked.blocks, spec, asked.base, asked.language
+        ),
         lambda asked, document: pages.collection(asked, spec, document),
     )
+
+
+def _other(asked: Asked, key: str) -> dict[str, Any] | None:
+    """Return the description of a collection that is no layer, None where there is none."""
+    if key in asked.catalogue.city.layers:
+        return None
+    rows = metadata.others(asked.catalogue, asked.blocks, asked.base, asked.language)
+    return next((row for row in rows if row["id"] == key), None)
 
 
 def queryables(request: Request) -> Response:

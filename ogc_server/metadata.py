@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from layers.spec import LayerSpec
+from ogc_server.block import Block, Links
 from ogc_server.catalogue import Catalogue
-from ogc_server.conformance import CLASSES
+from ogc_server.conformance import classes
 from ogc_server.features import GEOJSON, HTML, JSON, collection_url, link
 from ogc_server.reference import CRS84, uris
 from ogc_server.times import write_instant
 
+Blocks = tuple[Block, ...]
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
 _QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
@@ -18,7 +20,7 @@ _SCHEMA_REL = "http://www.opengis.net/def/rel/ogc/1.0/schema"
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 
 
-def describes_itself(url: str) -> list[dict[str, str]]:
+def describes_itself(url: str) -> Links:
     """Links of a document to itself, and to its page for people."""
     return [
         link("self", JSON, "This document", f"{url}?f=json"),
@@ -26,10 +28,11 @@ def describes_itself(url: str) -> list[dict[str, str]]:
     ]
 
 
-def landing(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
+def landing(catalogue: Catalogue, blocks: Blocks, base: str, language: str) -> dict[str, Any]:
     """Return the landing page (OGC 19-072)."""
     city = catalogue.city
     what = city.declaration.synthetic
+    more = [one for block in blocks for one in block.landing(catalogue, base, language)]
     return {
         "title": f"Onemap – {city.title.say(language)}",
         "description": what.say(language) if what else city.title.say(language),
@@ -41,26 +44,34 @@ def landing(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
             link("conformance", JSON, "Conformance", f"{base}/conformance?f=json"),
             link("data", JSON, "Collections", f"{base}/collections?f=json"),
             link("data", HTML, "Collections as HTML", f"{base}/collections?f=html"),
-            link("related", HTML, "The one map", f"{base}/map"),
+            *more,
         ],
     }
 
 
-def conformance(base: str) -> dict[str, Any]:
+def conformance(blocks: Blocks, base: str) -> dict[str, Any]:
     """Return the conformance declaration."""
-    return {"links": describes_itself(f"{base}/conformance"), "conformsTo": list(CLASSES)}
+    return {"links": describes_itself(f"{base}/conformance"), "conformsTo": list(classes(blocks))}
 
 
-def collections(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
+def collections(catalogue: Catalogue, blocks: Blocks, base: str, language: str) -> dict[str, Any]:
     """All collections that the audience may see."""
+    rows = [collection(catalogue, blocks, spec, base, language) for spec in catalogue]
     return {
         "links": describes_itself(f"{base}/collections"),
-        "collections": [collection(catalogue, spec, base, language) for spec in catalogue],
+        "collections": [*rows, *others(catalogue, blocks, base, language)],
         "crs": uris(catalogue.city),
     }
 
 
-def collection(catalogue: Catalogue, spec: LayerSpec, base: str, language: str) -> dict[str, Any]:
+def others(catalogue: Catalogue, blocks: Blocks, base: str, language: str) -> Links:
+    """Collections that are no layers."""
+    return [one for block in blocks for one in block.others(catalogue, base, language)]
+
+
+def collection(
+    catalogue: Catalogue, blocks: Blocks, spec: LayerSpec, base: str, language: str
+) -> dict[str, Any]:
     """One collection with its extents, reference systems and links."""
     answer: dict[str, Any] = {
         "id": spec.id,
@@ -77,6 +88,10 @@ def collection(catalogue: Catalogue, spec: LayerSpec, base: str, language: str) 
     if not spec.has_geometry:
         # Features without places still have the list; a store of places they have not.
         del answer["storageCrs"]
+    for block in blocks:
+        members = block.collection(catalogue, spec, base, language)
+        answer["links"] += members.pop("links", [])
+        answer |= members
     return answer
 
 
@@ -97,7 +112,7 @@ def _extent(catalogue: Catalogue, spec: LayerSpec) -> dict[str, Any]:
     return answer
 
 
-def _links(spec: LayerSpec, base: str) -> list[dict[str, str]]:
+def _links(spec: LayerSpec, base: str) -> Links:
     url = collection_url(base, spec.id)
     return [
         *describes_itself(url),

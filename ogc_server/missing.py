@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ogc_server import pages
 from ogc_server.answers import html_answer, problem_answer
+from ogc_server.catalogue import CATALOGUE_KEY
 from ogc_server.gate import BASE_KEY
 from ogc_server.negotiation import wanted_format, wanted_language
 from ogc_server.problem import RequestError
@@ -27,7 +28,7 @@ def missing_page(request: Request, failure: RequestError) -> Response | None:
         return None
     language = wanted_language(values, headers.get("accept-language", ""))
     text = pages.missing(
-        request.app.state.catalogue,
+        request.scope[CATALOGUE_KEY],
         request.scope[BASE_KEY],
         language,
         request.scope["path"],

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.0 definition, built from the catalogue without touching a row.
+"""The OpenAPI 3.0 definition: the parts of all blocks, built without touching a row.
 
 QGIS and ArcGIS read their page size from ``components.parameters.limit``, and QGIS pushes a filter
 down only to parameters with ``style: form``, ``explode: false`` and a typed schema; so both are
@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from layers.spec import JSON_TYPES, LayerSpec, PropertySpec
+from ogc_server.block import Block
 from ogc_server.catalogue import Catalogue
 from ogc_server.features import GEOJSON, HTML, JSON
 from ogc_server.metadata import SCHEMA
@@ -19,12 +20,12 @@ from ogc_server.problem import MEDIA_TYPE
 from ogc_server.reference import uris
 
 
-def document(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
+def document(
+    catalogue: Catalogue, blocks: tuple[Block, ...], base: str, language: str
+) -> dict[str, Any]:
     """Return the definition of the whole server for one audience."""
     city = catalogue.city
-    paths = dict(_fixed_paths())
-    for spec in catalogue:
-        paths |= _layer_paths(spec, language)
+    parts = [block.definition(catalogue, language) for block in blocks]
     return {
         "openapi": "3.0.3",
         "info": {
@@ -38,11 +39,14 @@ def document(catalogue: Catalogue, base: str, language: str) -> dict[str, Any]:
         },
         "servers": [{"url": base}],
         "tags": [{"name": "server"}, {"name": "data"}],
-        "paths": paths,
+        "paths": {path: entry for part in parts for path, entry in part.paths.items()},
         "components": {
-            "parameters": _parameters(uris(city)),
-            "schemas": _schemas(),
-            "responses": _responses(),
+            "parameters": _parameters(uris(city))
+            | {name: entry for part in parts for name, entry in part.parameters.items()},
+            "schemas": _schemas()
+            | {name: entry for part in parts for name, entry in part.schemas.items()},
+            "responses": _responses()
+            | {name: entry for part in parts for name, entry in part.responses.items()},
         },
     }
 
@@ -54,9 +58,17 @@ def _version() -> str:
         return "0"
 
 
-def _operation(
+def operation(
     key: str, summary: str, media: str, schema: str, *, tag: str, parameters: list[Any]
 ) -> dict[str, Any]:
+    """One path that is read by GET.
+
+    Parameters
+    ----------
+    key : operationId.
+    media, schema : of a good answer; ``schema`` is the name of a component.
+    parameters : beside ``f`` and ``lang``.
+    """
     content = {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     answers = {
         "200": {
@@ -72,27 +84,36 @@ def _operation(
             "operationId": key,
             "summary": summary,
             "tags": [tag],
-            "parameters": [_ref("f"), _ref("lang"), *parameters],
+            "parameters": [ref("f"), ref("lang"), *parameters],
             "responses": answers,
         }
     }
 
 
-def _ref(name: str) -> dict[str, str]:
+def ref(name: str) -> dict[str, str]:
+    """Reference to a parameter."""
     return {"$ref": f"#/components/parameters/{name}"}
 
 
-def _fixed_paths() -> list[tuple[str, dict[str, Any]]]:
+def fixed_paths() -> dict[str, Any]:
+    """Paths that every server has."""
     rows = (
         ("/", "getLandingPage", "Landing page", JSON, "landingPage"),
         ("/conformance", "getConformance", "Conformance declaration", JSON, "confClasses"),
         ("/collections", "getCollections", "Collections", JSON, "collections"),
         ("/openapi", "getOpenAPI", "This definition", JSON, "anything"),
     )
-    return [
-        (path, _operation(key, summary, media, schema, tag="server", parameters=[]))
+    return {
+        path: operation(key, summary, media, schema, tag="server", parameters=[])
         for path, key, summary, media, schema in rows
-    ]
+    }
+
+
+def layer_paths(catalogue: Catalogue, language: str) -> dict[str, Any]:
+    """Paths of every layer's collection, with the properties that can be filtered on."""
+    return {
+        path: entry for spec in catalogue for path, entry in _layer_paths(spec, language).items()
+    }
 
 
 def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
@@ -102,21 +123,19 @@ def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
         for name, p in queryable_names(spec).items()
         if p is not None and name not in RESERVED
     ]
-    shared = [_ref(name) for name in RESERVED if name not in ("f", "lang")]
-    item = [_ref("featureId"), *(_ref(n) for n in ("crs", "properties", "skipGeometry", "as_of"))]
+    shared = [ref(name) for name in RESERVED if name not in ("f", "lang")]
+    item = [ref("featureId"), *(ref(n) for n in ("crs", "properties", "skipGeometry", "as_of"))]
 
-    def operation(verb: str, what: str, media: str, schema: str, extra: list[Any]) -> Any:
+    def about(verb: str, what: str, media: str, schema: str, extra: list[Any]) -> Any:
         key = f"{verb}.{spec.id}"
-        return _operation(key, f"{title}: {what}", media, schema, tag="data", parameters=extra)
+        return operation(key, f"{title}: {what}", media, schema, tag="data", parameters=extra)
 
     return {
-        home: operation("describe", "collection", JSON, "collection", []),
-        f"{home}/queryables": operation("queryables", "queryables", SCHEMA, "anything", []),
-        f"{home}/schema": operation("schema", "schema", SCHEMA, "anything", []),
-        f"{home}/items": operation(
-            "items", "items", GEOJSON, "featureCollection", [*shared, *filters]
-        ),
-        f"{home}/items/{{featureId}}": operation("item", "one item", GEOJSON, "feature", item),
+        home: about("describe", "collection", JSON, "collection", []),
+        f"{home}/queryables": about("queryables", "queryables", SCHEMA, "anything", []),
+        f"{home}/schema": about("schema", "schema", SCHEMA, "anything", []),
+        f"{home}/items": about("items", "items", GEOJSON, "featureCollection", [*shared, *filters]),
+        f"{home}/items/{{featureId}}": about("item", "one item", GEOJSON, "feature", item),
     }
 
 

@@ -128,6 +128,11 @@ def collection(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
     return _page(asked, "layer.html", spec=spec, facts=facts, document=document)
 
 
+def other_collection(asked: Asked, document: dict[str, Any]) -> str:
+    """One collection that is no layer: what it is and where it leads."""
+    return _page(asked, "other.html", document=document)
+
+
 def fields(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
     """Properties of a layer as a table."""
     title = spec.title.say(asked.language)

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
+from layers.access import LOCAL
 from layers.city import City
 from layers.store import Store
 from ogc_server import create_app
@@ -135,7 +136,7 @@ def test_descriptions_of_many_hosts_do_not_pile_up(city: City, store: Store) -> 
     client = TestClient(app, base_url=BASE)
     for port in range(1, 40):
         assert client.get("/openapi", headers={"Host": f"127.0.0.1:{port}"}).status_code == 200
-    assert len(app.state.catalogue._documents._kept) <= 16
+    assert len(app.state.catalogues.of(LOCAL)._documents._kept) <= 16
 
 
 def test_an_edition_of_the_server_has_its_own_validators(city: City, store: Store) -> None:

@@ -29,7 +29,7 @@ def catalogue(city: City, store: Store) -> Catalogue:
 
 def asked_of_engine(client: TestClient, path: str) -> Any:
     """What pygeoapi itself answers, past the routes in front."""
-    inside = TestClient(_with_base(client.app.state.engine), base_url=BASE)  # type: ignore[attr-defined]
+    inside = TestClient(_inside(client.app.state), base_url=BASE)  # type: ignore[attr-defined]
     return inside.get(path)
 
 
@@ -42,10 +42,11 @@ def _unescaped(value: dict[str, Any]) -> dict[str, Any]:
     return {k: html.unescape(v) if isinstance(v, str) else v for k, v in value.items()}
 
 
-def _with_base(app: Any) -> Any:
+def _inside(state: Any) -> Any:
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         scope["onemap.base"] = BASE
-        await app(scope, receive, send)
+        scope["onemap.catalogue"] = state.catalogues.of(state.audience)
+        await state.engine(scope, receive, send)
 
     return answer
 
@@ -68,7 +69,7 @@ def test_handlers_look_up_the_function_that_is_handed_the_api() -> None:
 
 
 def test_the_api_takes_a_configuration_whose_resources_are_a_mapping(catalogue: Catalogue) -> None:
-    api = engine.Engine(catalogue).api(BASE)
+    api = engine.Engine().api(catalogue, BASE)
     assert isinstance(api.config["resources"], engine.Resources)
     assert api.tpl_config["resources"] is api.config["resources"]
     assert api.base_url == BASE

@@ -1,0 +1,73 @@
+"""Who may see and do what: the walls of one group of readers, the same for every door.
+
+Policy is role × jurisdiction subtree × department × sensitivity. What a reader may see of a layer's
+rows is a `layers.query.Scope`, which the store itself puts into every question; whether a layer
+exists for him at all, and whether he may change it, is answered here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from layers.query import EVERYTHING, Scope
+from layers.spec import LayerSpec, Sensitivity
+
+# What a role may do beyond reading: change rows, run processes, see and manage everybody's jobs.
+Right = Literal["edit", "run", "manage"]
+RIGHTS: tuple[Right, ...] = ("edit", "run", "manage")
+
+
+@dataclass(frozen=True)
+class Audience:
+    """A group of readers with the same walls.
+
+    Attributes
+    ----------
+    name : short name, part of every cache key: two audiences with different walls never share one.
+    sensitivities : layers of these are published as features; others don't exist for the reader.
+    scope : rows that the readers may see.
+    departments : restricted layers exist only if one of these departments owns them; None for all.
+    rights : what they may do beyond reading.
+    """
+
+    name: str
+    sensitivities: frozenset[Sensitivity]
+    scope: Scope = EVERYTHING
+    departments: frozenset[str] | None = None
+    rights: frozenset[Right] = field(default=frozenset())
+
+    def sees(self, spec: LayerSpec) -> bool:
+        """Whether the layer exists for these readers as rows."""
+        return spec.sensitivity in self.sensitivities and self._answers_for(spec, "restricted")
+
+    def counts(self, spec: LayerSpec) -> bool:
+        """Whether they may see how many rows a cell has: of what they see, and of personal layers.
+
+        Counts of personal layers are kept small ones hidden (see `layers.aggregates`).
+        """
+        return self.sees(spec) or (spec.sensitivity == "personal" and self.internal)
+
+    @property
+    def internal(self) -> bool:
+        """Whether they belong to the administration."""
+        return "internal" in self.sensitivities
+
+    def edits(self, spec: LayerSpec) -> bool:
+        """Whether they may change rows of the layer: only what they see, and their own."""
+        own = self.departments is None or spec.owner in self.departments
+        return "edit" in self.rights and self.sees(spec) and own
+
+    def may(self, right: Right) -> bool:
+        """Whether they have a right."""
+        return right in self.rights
+
+    def _answers_for(self, spec: LayerSpec, level: Sensitivity) -> bool:
+        if spec.sensitivity != level or self.departments is None:
+            return True
+        return spec.owner in self.departments
+
+
+# Whoever sits at the machine itself. Personal layers are never features.
+LOCAL = Audience("local", frozenset({"public", "internal", "restricted"}), rights=frozenset(RIGHTS))
+PUBLIC = Audience("public", frozenset({"public"}))

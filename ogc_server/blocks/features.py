@@ -1,0 +1,45 @@
+"""OGC API – Features: rows of a layer, what filters may name, what a row holds."""
+
+from __future__ import annotations
+
+from ogc_server import handlers
+from ogc_server.block import Block, Definition, Door
+from ogc_server.catalogue import Catalogue
+from ogc_server.conformance import uris_of
+from ogc_server.openapi import layer_paths
+
+
+def _definition(catalogue: Catalogue, language: str) -> Definition:
+    return Definition(paths=layer_paths(catalogue, language))
+
+
+BLOCK = Block(
+    name="features",
+    classes=uris_of(
+        "ogcapi-features-1/1.0/conf/core",
+        "ogcapi-features-1/1.0/conf/oas30",
+        "ogcapi-features-1/1.0/conf/html",
+        "ogcapi-features-1/1.0/conf/geojson",
+        "ogcapi-features-2/1.0/conf/crs",
+        "ogcapi-features-3/1.0/conf/queryables",
+        "ogcapi-features-3/1.0/conf/queryables-query-parameters",
+        "ogcapi-features-3/1.0/conf/filter",
+        "ogcapi-features-3/1.0/conf/features-filter",
+        "ogcapi-features-5/1.0/conf/schemas",
+        "ogcapi-features-5/1.0/conf/core-roles-features",
+        "ogcapi-features-5/1.0/conf/returnables-and-receivables",
+        "cql2/1.0/conf/cql2-text",
+        "cql2/1.0/conf/cql2-json",
+        "cql2/1.0/conf/basic-cql2",
+        "cql2/1.0/conf/advanced-comparison-operators",
+        "cql2/1.0/conf/case-insensitive-comparison",
+        "cql2/1.0/conf/basic-spatial-functions",
+    ),
+    doors=(
+        Door("/collections/{layer}/queryables", {"GET": handlers.queryables}),
+        Door("/collections/{layer}/schema", {"GET": handlers.schema}),
+        Door("/collections/{layer}/items", {"GET": handlers.items}),
+        Door("/collections/{layer}/items/{fid:path}", {"GET": handlers.item}),
+    ),
+    definition=_definition,
+)
