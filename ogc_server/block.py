@@ -1,11 +1,25 @@
 """What one OGC building block adds to the server: doors, claims, links, and its part of the API.
 
 A block is one file in `ogc_server/blocks/` with a `BLOCK`; `ogc_server.blocks.discover` finds it.
+
+Collections that are no layers, such as records, moving features or rasters, stand beside those that
+are, and share paths with them: ``/collections/{layer}/items`` lists rows of a layer, but records of
+a catalogue. A block that has such collections describes them in ``others`` and puts a door of its
+own on the very same path, with ``owns`` to say for which collections it answers there::
+
+    def _owns(catalogue: Catalogue, collection: str) -> bool:
+        return collection == "city_records"
+
+    Door("/collections/{layer}/items", {"GET": records}, owns=_owns)
+
+The endpoint finds the collection's id in ``request.path_params["layer"]``. Layers need no such
+door: an id that a layer has is always the layer's, whoever else claims it. ``owns`` must be false
+for a collection that the reader may not know of; then the path answers as if there were none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +44,15 @@ class Door:
         functions run in worker threads, coroutines on the event loop.
     allowed : methods of ``methods`` that this client may use, for what only some may do; None for
         all. What isn't allowed answers as if it did not exist.
+    owns : whether a collection, no layer, is this door's; takes catalogue and id. Such a door
+        answers for these collections alone, and leaves the path to other doors for the rest; the
+        path must have the parameter ``{layer}``. None for a door that answers for all.
     """
 
     path: str
     methods: Mapping[str, Endpoint]
     allowed: Callable[[Request], Iterable[str]] | None = None
+    owns: Callable[[Catalogue, str], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,10 @@ def _no_members(catalogue: Catalogue, spec: LayerSpec, base: str, language: str)
     return {}
 
 
+def _no_state(catalogue: Catalogue) -> Hashable:
+    return ()
+
+
 def _no_definition(catalogue: Catalogue, language: str) -> Definition:
     return Definition()
 
@@ -80,6 +102,8 @@ class Block:
         takes catalogue, layer, base URL and language.
     others : whole descriptions of collections that are no layers, such as rasters; takes
         catalogue, base URL and language.
+    state : what these descriptions depend on beside the layers' revisions; equal states have
+        equal descriptions. Takes the catalogue, and is asked with each request: it must be cheap.
     definition : its part of the OpenAPI document; takes catalogue and language.
     """
 
@@ -89,4 +113,5 @@ class Block:
     landing: Callable[[Catalogue, str, str], Links] = _no_links
     collection: Callable[[Catalogue, LayerSpec, str, str], dict[str, Any]] = _no_members
     others: Callable[[Catalogue, str, str], Links] = _no_links
+    state: Callable[[Catalogue], Hashable] = _no_state
     definition: Callable[[Catalogue, str], Definition] = _no_definition

@@ -12,16 +12,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc_server.block import Block, Door, Endpoint
+from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
+from ogc_server.problem import not_found
 
 # Every method is taken by the route, so that no such request falls through to pygeoapi.
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 
 def routes(blocks: Iterable[Block]) -> list[Route]:
-    """One route for each path; of paths that fit alike, the most specific comes first."""
-    doors = [door for block in blocks for door in block.doors]
-    doors.sort(key=lambda door: _rank(door.path))
-    return [Route(door.path, _answer(door), methods=METHODS) for door in doors]
+    """One route for each path; of paths that fit alike, the most specific comes first.
+
+    Doors on one path stand behind one another: the first that owns the collection answers, else
+    the one that answers for all.
+    """
+    paths: dict[str, list[Door]] = {}
+    for block in blocks:
+        for door in block.doors:
+            paths.setdefault(door.path, []).append(door)
+    return [Route(path, _answer(paths[path]), methods=METHODS) for path in sorted(paths, key=_rank)]
 
 
 def _rank(path: str) -> list[tuple[int, str]]:
@@ -33,8 +41,17 @@ def _rank(path: str) -> list[tuple[int, str]]:
     return ranks
 
 
-def _answer(door: Door) -> Callable[[Request], Awaitable[Response]]:
+def _answer(doors: list[Door]) -> Callable[[Request], Awaitable[Response]]:
+    owning = [door for door in doors if door.owns is not None]
+    general = [door for door in doors if door.owns is None]
+    if len(general) > 1:
+        raise ValueError(f"two blocks answer at {general[0].path} for the same collections")
+
     async def answer(request: Request) -> Response:
+        door = await run_in_threadpool(_owner, owning, request) if owning else None
+        if door is None and not general:
+            raise not_found(f"collection '{request.path_params['layer']}'")
+        door = door or general[0]
         offered = door.methods if door.allowed is None else await _allowed(door, request)
         if request.method == "OPTIONS":
             return Response(status_code=200, headers={"Allow": _allow(offered)})
@@ -45,6 +62,15 @@ def _answer(door: Door) -> Callable[[Request], Awaitable[Response]]:
         return await run(door.methods[method], request)
 
     return answer
+
+
+def _owner(doors: list[Door], request: Request) -> Door | None:
+    catalogue: Catalogue = request.scope[CATALOGUE_KEY]
+    collection = request.path_params["layer"]
+    if collection in catalogue.city.layers:
+        return None
+    owning = (door for door in doors if door.owns is not None and door.owns(catalogue, collection))
+    return next(owning, None)
 
 
 async def _allowed(door: Door, request: Request) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,7 +96,7 @@ def collections(request: Request) -> Response:
     """Answer ``/collections``: all layers that the audience may see."""
     asked = Asked(request)
     asked.refuse_parameters()
-    state = asked.catalogue.state()
+    state = (asked.catalogue.state(), _others_state(asked))
     key = ("collections", state, asked.base, asked.language)
     return _described(
         asked,
@@ -115,7 +115,7 @@ def collection(request: Request) -> Response:
     asked.refuse_parameters()
     other = _other(asked, request.path_params["layer"])
     if other is not None:
-        return _described(asked, None, lambda: other, pages.other_collection)
+        return _described(asked, _others_state(asked), lambda: other, pages.other_collection)
     spec = asked.layer()
     return _described(
         asked,
@@ -133,6 +133,10 @@ def _other(asked: Asked, key: str) -> dict[str, Any] | None:
         return None
     rows = metadata.others(asked.catalogue, asked.blocks, asked.base, asked.language)
     return next((row for row in rows if row["id"] == key), None)
+
+
+def _others_state(asked: Asked) -> tuple[Hashable, ...]:
+    return tuple(block.state(asked.catalogue) for block in asked.blocks)
 
 
 def queryables(request: Request) -> Response:
