@@ -12,6 +12,7 @@ from typing import TypeVar
 import shapely
 
 from layers.access import LOCAL, PUBLIC, Audience
+from layers.aggregates import cell_counts
 from layers.city import City
 from layers.errors import StoreError
 from layers.query import Box, Query, TimeInterval
@@ -89,6 +90,27 @@ class Catalogue:
             if layer in self._present:
                 return spec
         raise not_found(f"collection '{layer}'")
+
+    def counted(self, layer: str) -> LayerSpec:
+        """Spec of a layer whose numbers per cell the audience may see, else RequestError 404.
+
+        Beside the layers of rows these are the personal ones, for the administration.
+        """
+        spec = self._specs.get(layer)
+        if spec is not None and self.audience.counts(spec) and spec.has_geometry:
+            if layer not in self._present:
+                self._present = frozenset(self.store.layers())
+            if layer in self._present:
+                return spec
+        raise not_found(f"collection '{layer}'")
+
+    def cell_counts(self, spec: LayerSpec, query: Query, resolution: int) -> dict[int, int]:
+        """Rows per cell (see `layers.aggregates.cell_counts`), remembered by the revision.
+
+        ``query`` is built on `everything`.
+        """
+        key = ("cells", resolution, self.revision(spec.id), _key(query))
+        return self._memory.get(key, lambda: cell_counts(self.store, spec, query, resolution))
 
     def revision(self, layer: str) -> int:
         """Return number that grows with every change of the layer."""
