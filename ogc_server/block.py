@@ -14,7 +14,8 @@ own on the very same path, with ``owns`` to say for which collections it answers
 
 The endpoint finds the collection's id in ``request.path_params["layer"]``. Layers need no such
 door: an id that a layer has is always the layer's, whoever else claims it. ``owns`` must be false
-for a collection that the reader may not know of; then the path answers as if there were none.
+for a collection that the reader may not know of; then the request goes on to the door that answers
+for all, or to the next path that fits, as if there were none.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from ogc_server.block import Block, Door, Endpoint
 from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
@@ -23,13 +23,16 @@ def routes(blocks: Iterable[Block]) -> list[Route]:
     """One route for each path; of paths that fit alike, the most specific comes first.
 
     Doors on one path stand behind one another: the first that owns the collection answers, else
-    the one that answers for all.
+    the one that answers for all, else the next path that fits.
     """
     paths: dict[str, list[Door]] = {}
     for block in blocks:
         for door in block.doors:
             paths.setdefault(door.path, []).append(door)
-    return [Route(path, _answer(paths[path]), methods=METHODS) for path in sorted(paths, key=_rank)]
+    table: list[Route] = []
+    for path in sorted(paths, key=_rank):
+        table.append(Route(path, _answer(paths[path], table, len(table)), methods=METHODS))
+    return table
 
 
 def _rank(path: str) -> list[tuple[int, str]]:
@@ -41,7 +44,10 @@ def _rank(path: str) -> list[tuple[int, str]]:
     return ranks
 
 
-def _answer(doors: list[Door]) -> Callable[[Request], Awaitable[Response]]:
+def _answer(
+    doors: list[Door], table: list[Route], at: int
+) -> Callable[[Request], Awaitable[Response]]:
+    """Answer at one path, the route number ``at`` of the table."""
     owning = [door for door in doors if door.owns is not None]
     general = [door for door in doors if door.owns is None]
     if len(general) > 1:
@@ -50,7 +56,7 @@ def _answer(doors: list[Door]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         door = await run_in_threadpool(_owner, owning, request) if owning else None
         if door is None and not general:
-            raise not_found(f"collection '{request.path_params['layer']}'")
+            return await _next(table[at + 1 :], request)
         door = door or general[0]
         offered = door.methods if door.allowed is None else await _allowed(door, request)
         if request.method == "OPTIONS":
@@ -71,6 +77,16 @@ def _owner(doors: list[Door], request: Request) -> Door | None:
         return None
     owning = (door for door in doors if door.owns is not None and door.owns(catalogue, collection))
     return next(owning, None)
+
+
+async def _next(table: list[Route], request: Request) -> Response:
+    for route in table:
+        match, found = route.matches(request.scope)
+        if match is Match.FULL:
+            scope = {**request.scope, **found}
+            answer: Response = await route.endpoint(Request(scope, request.receive))
+            return answer
+    raise not_found(f"collection '{request.path_params['layer']}'")
 
 
 async def _allowed(door: Door, request: Request) -> list[str]:

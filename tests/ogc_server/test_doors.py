@@ -26,19 +26,28 @@ def _saying(word: str) -> Endpoint:
     return endpoint
 
 
+def _row(request: Request) -> Response:
+    return PlainTextResponse("row " + request.path_params["fid"])
+
+
 def _named(*names: str) -> Block:
     def owns(catalogue: Catalogue, collection: str) -> bool:
         return collection in names
 
     doors = (
         Door(ITEMS, {"GET": _saying(names[0])}, owns=owns),
-        Door(f"{ITEMS}/only", {"GET": _saying(names[0])}, owns=owns),
+        Door(f"{ITEMS}/{{fid}}/only", {"GET": _saying(names[0])}, owns=owns),
+        Door("/collections/{layer}/only", {"GET": _saying(names[0])}, owns=owns),
     )
     return Block(name=names[0], doors=doors)
 
 
 FEATURES = Block(
-    name="features", doors=(Door(ITEMS, {"GET": _saying("rows"), "POST": _saying("written")}),)
+    name="features",
+    doors=(
+        Door(ITEMS, {"GET": _saying("rows"), "POST": _saying("written")}),
+        Door(f"{ITEMS}/{{fid:path}}", {"GET": _row}),
+    ),
 )
 
 
@@ -76,8 +85,13 @@ def test_methods_are_those_of_the_block_that_answers(shared: TestClient) -> None
 
 
 def test_nobodys_collection_is_not_found(shared: TestClient) -> None:
-    assert shared.get("/collections/records/items/only").text == "records"
-    assert shared.get("/collections/ferry/items/only").status_code == 404
+    assert shared.get("/collections/records/only").text == "records"
+    assert shared.get("/collections/ferry/only").status_code == 404
+
+
+def test_what_a_door_does_not_own_goes_on_to_the_next_path(shared: TestClient) -> None:
+    assert shared.get("/collections/movers/items/a/only").text == "movers"
+    assert shared.get("/collections/ferry/items/a/only").text == "row a/only"
 
 
 def test_two_blocks_cannot_answer_for_the_same_collections() -> None:
