@@ -6,6 +6,7 @@
     data/<city>/jurisdictions.yaml    the tree: district, towns, villages with codes, names, centres
     data/<city>/layers/<id>.yaml      one layer each
     data/<city>/rules/<id>.yaml       thresholds of one rule each, dated and sourced
+    data/<city>/access.yaml           roles: who sees and does what; defaults where it is missing
     data/<city>/event_types.yaml      code table of events
     data/<city>/sources.yaml          where feeds come from, in which datum and time zone
     data/<city>/content/…             declared rows, such as dated zones, loaded by `onemap init`
@@ -35,7 +36,9 @@ from layers.city_declaration import (
 )
 from layers.declaration import Declaration, Location, read
 from layers.errors import DeclarationError, UnknownLayerError
+from layers.roles import DEFAULT_ROLES, Role, Roles
 from layers.spec import LayerSpec
+from layers.subtrees import prefixes
 from layers.text import Text
 
 __all__ = [
@@ -84,6 +87,9 @@ class City:
         self.sources: dict[str, Source] = self._table(
             "sources.yaml", "sources", Source, "id", self._check_owners
         )
+        roles = self._table("access.yaml", "roles", Role, "id") or self._default_roles()
+        parents = {unit.code: unit.parent for unit in self.jurisdictions.values()}
+        self.roles = Roles(roles, parents, frozenset(self._departments))
         self.layers = self._read_layers()
         self.rules = self._read_rules()
         self._check_files(declaration)
@@ -146,6 +152,12 @@ class City:
             if key in ids[:number]:
                 raise declaration.error((field, number), f"'{key}' is given twice")
 
+    def _default_roles(self) -> dict[str, Role]:
+        declaration = read(DEFAULT_ROLES)
+        number = len(declaration.content["roles"])
+        rows = [declaration.into(Role, ("roles", n)) for n in range(number)]
+        return {role.id: role for role in rows}
+
     def _table(
         self,
         name: str,
@@ -189,6 +201,11 @@ class City:
             if not unit.code.startswith(parent.code.rstrip("0")):
                 reason = f"expected to start with its parent's '{parent.code}'"
                 raise declaration.error((*at, "code"), reason)
+        parents = {unit.code: unit.parent for unit in units.values()}
+        for number, (code, prefix) in enumerate(prefixes(parents).items()):
+            if prefix is None:
+                reason = f"'{code}' doesn't mark off its units: a neighbour's code begins like it"
+                raise declaration.error(("jurisdictions", number, "code"), reason)
 
     def _in_bounds(self, point: tuple[float, float]) -> bool:
         minx, miny, maxx, maxy = self.bounds
@@ -274,3 +291,6 @@ def _check_extends(declaration: Declaration, own: LayerSpec, system: LayerSpec) 
     if (own.geometry, own.id_field) != (system.geometry, system.id_field):
         reason = f"the platform's own layer has {system.geometry} and id '{system.id_field}'"
         raise declaration.error(("geometry",), reason)
+    if own.routed_by != system.routed_by:
+        reason = f"the platform's own layer is routed by '{system.routed_by}'"
+        raise declaration.error(("routed_by",), reason)

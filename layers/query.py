@@ -36,10 +36,13 @@ class Scope:
 
     Attributes
     ----------
-    jurisdictions : code prefixes of his subtrees; None for all.
+    jurisdictions : prefixes of the codes of his subtrees (see `layers.subtrees`); None for all.
+    departments : of layers whose rows are routed to departments, only those routed to one of
+        these; None for all.
     """
 
     jurisdictions: tuple[str, ...] | None = None
+    departments: tuple[str, ...] | None = None
 
 
 EVERYTHING = Scope()

@@ -183,6 +183,8 @@ class LayerSpec(_Declared):
     geometry : OGC geometry type, ``None`` for a register without places.
     id_field : property that identifies a row; it becomes the row's ``fid``.
     time_field : property that ``datetime=`` filters on; None for timeless layers.
+    routed_by : property with the ids of the departments that a row is routed to, comma-separated;
+        None where rows are everybody's who sees the layer.
     h3_resolution : resolution of the cell kept on each row, 0–15; None only without geometry.
     sensitivity : who may see rows; ``personal`` leaves the store as cell counts only.
     owner : id of the department that answers for the layer.
@@ -199,6 +201,7 @@ class LayerSpec(_Declared):
     properties: tuple[PropertySpec, ...]
     id_field: str
     time_field: str | None = None
+    routed_by: str | None = None
     h3_resolution: int | None = Field(default=None, ge=0, le=15)
     sensitivity: Sensitivity = "internal"
     owner: str
@@ -221,6 +224,7 @@ class LayerSpec(_Declared):
         if self.property(self.id_field).type not in ("string", "integer"):
             raise ValueError(f"id_field '{self.id_field}' is neither string nor integer")
         self._check_time_field(names)
+        self._check_routed_by(names)
         for name in self.quality.stated_place or ():
             if name not in names or self.property(name).type != "number":
                 raise ValueError(f"quality.stated_place: '{name}' is no property of type number")
@@ -237,6 +241,14 @@ class LayerSpec(_Declared):
             raise ValueError(f"time_field '{self.time_field}' is not a property")
         if self.property(self.time_field).type not in ("date", "datetime"):
             raise ValueError(f"time_field '{self.time_field}' is neither date nor datetime")
+
+    def _check_routed_by(self, names: list[str]) -> None:
+        if self.routed_by is None:
+            return
+        if self.routed_by not in names:
+            raise ValueError(f"routed_by '{self.routed_by}' is not a property")
+        if self.property(self.routed_by).type != "string":
+            raise ValueError(f"routed_by '{self.routed_by}' is not a string")
 
     @property
     def has_geometry(self) -> bool:

@@ -28,6 +28,7 @@ from ogc_server.blocks import discover
 from ogc_server.catalogue import Catalogues
 from ogc_server.doors import METHODS, routes
 from ogc_server.engine import Engine
+from ogc_server.entrance import Entrance
 from ogc_server.gate import LOOPBACK_ORIGIN, Gate
 from ogc_server.missing import MissingPages, missing_page
 from ogc_server.problem import RequestError
@@ -44,6 +45,7 @@ def create_app(
     *,
     base_url: str | None = None,
     audience: Audience = LOCAL,
+    entrance: Entrance | None = None,
     folder: Path | None = None,
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
@@ -55,11 +57,13 @@ def create_app(
     base_url : URL that links start with, such as ``https://map.example.gov.cn``. None follows the
         host that each
         request names, which must then be this machine itself or one of ``hosts``.
-    audience : who reads; layers above it don't exist for him.
+    audience : who reads where there are no accounts; layers above it don't exist for him.
+    entrance : who else may come in, and how; see `ogc_server.entrance`.
     folder : where positions and what else is kept beside the store lie.
     hosts : further host names that are answered.
     origins : sites whose pages may read answers in a browser (CORS), beside those of this machine.
     """
+    door = entrance or Entrance(alone=audience)
     catalogues, engine, blocks = Catalogues(city, store, folder), Engine(), discover()
     app = Starlette(
         routes=[
@@ -68,9 +72,9 @@ def create_app(
             Mount("/", app=MissingPages(engine)),
         ],
         middleware=[
-            Middleware(Gate, base_url=base_url, hosts=tuple(hosts)),
-            Middleware(SignIn, catalogues=catalogues, audience=audience),
-            _cross_origin(audience, origins),
+            Middleware(Gate, base_url=base_url, hosts=tuple(hosts), origins=tuple(origins)),
+            Middleware(SignIn, catalogues=catalogues, entrance=door),
+            _cross_origin(door.alone, origins),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=_LIGHT_COMPRESSION),
         ],
         exception_handlers={
@@ -80,13 +84,17 @@ def create_app(
             Exception: _fail,
         },
     )
-    app.state.catalogues, app.state.audience = catalogues, audience
+    app.state.catalogues, app.state.audience = catalogues, door.alone
     app.state.engine, app.state.blocks = engine, blocks
     return app
 
 
-def _cross_origin(audience: Audience, origins: Iterable[str]) -> Middleware:
-    open_data = audience.sensitivities == {"public"}
+def _cross_origin(nameless: Audience | None, origins: Iterable[str]) -> Middleware:
+    """What pages of other sites may read: all that whoever has no name may see, if that is open.
+
+    Nothing that a browser sends along by itself opens more: there are no cookies.
+    """
+    open_data = nameless is None or nameless.sensitivities == {"public"}
     return Middleware(
         CORSMiddleware,
         allow_origins=["*"] if open_data else list(origins),

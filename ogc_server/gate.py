@@ -23,6 +23,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 # Links are made of it, so nothing but a name and a port may pass.
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+_SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 
@@ -34,9 +35,17 @@ class Gate:
     app : the application inside.
     base_url : URL that links start with; None to follow the host of each request.
     hosts : names answered beside those of the machine itself.
+    origins : sites whose pages may change things here, beside our own pages.
     """
 
-    def __init__(self, app: ASGIApp, base_url: str | None, hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        base_url: str | None,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+    ) -> None:
+        self._origins = frozenset(origins)
         self._app, self._base = app, base_url.rstrip("/") if base_url else None
         own = _name(urlsplit(base_url).netloc.rpartition("@")[2]) if base_url else None
         self._hosts = {*LOOPBACK, *(name.lower() for name in hosts), *([own] if own else [])}
@@ -49,8 +58,11 @@ class Gate:
         host = Headers(scope=scope).get("host", "")
         if _name(host) not in self._hosts:
             words = "this server does not answer for that host name"
-            document = RequestError(400, "InvalidHost", words).document()
-            await JSONResponse(document, 400, media_type=MEDIA_TYPE)(scope, receive, send)
+            await _refused(400, "InvalidHost", words)(scope, receive, send)
+            return
+        if scope["method"] not in _SAFE and not self._ours(Headers(scope=scope), host):
+            words = "pages of other sites change nothing here"
+            await _refused(403, "ForeignPage", words)(scope, receive, send)
             return
         scope[BASE_KEY] = self._base or f"{scope['scheme']}://{host}"
 
@@ -62,6 +74,22 @@ class Gate:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    def _ours(self, headers: Headers, host: str) -> bool:
+        """Whether a request that changes something comes from no page, or from one of ours.
+
+        A browser sends along what it signed in with, whoever's page it was that asked.
+        """
+        origin = headers.get("origin")
+        if origin is None:
+            return headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+        own = {f"http://{host}", f"https://{host}", self._base}
+        return origin in own or origin in self._origins
+
+
+def _refused(status: int, code: str, words: str) -> JSONResponse:
+    document = RequestError(status, code, words).document()
+    return JSONResponse(document, status, media_type=MEDIA_TYPE)
 
 
 def _name(host: str) -> str | None:

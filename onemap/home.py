@@ -47,6 +47,11 @@ class Home:
         return self.folder / "rejects"
 
     @property
+    def access(self) -> Path:
+        """Folder of accounts and of the key that signs tokens."""
+        return self.folder / "access"
+
+    @property
     def demo(self) -> Path:
         """Folder of the city's generated demo inputs."""
         return self.city_folder / "demo"

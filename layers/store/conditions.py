@@ -94,6 +94,8 @@ def conditions(grammar: Grammar, spec: LayerSpec, query: Query, branch: Branch) 
     if query.scope.jurisdictions is not None:
         allowed = [starts_with(t.c.jurisdiction, p) for p in query.scope.jurisdictions]
         found.append(or_(*allowed) if allowed else false())
+    if query.scope.departments is not None and spec.routed_by is not None:
+        found.append(_routed_to(t.c[spec.routed_by], query.scope.departments))
     if query.jurisdiction is not None:
         found.append(starts_with(t.c.jurisdiction, query.jurisdiction))
     if query.fids is not None:
@@ -114,6 +116,13 @@ def conditions(grammar: Grammar, spec: LayerSpec, query: Query, branch: Branch) 
 def starts_with(column: ColumnElement[Any], prefix: str) -> Bool:
     """Text begins with a prefix, as a range that an index answers."""
     return and_(column >= prefix, column < prefix + _LAST_CHARACTER)
+
+
+def _routed_to(column: ColumnElement[Any], departments: tuple[str, ...]) -> Bool:
+    """One of the departments stands in a comma-separated list; an empty list is for nobody."""
+    listed = literal(",", Text) + column + literal(",", Text)
+    named = [listed.contains(f",{department},", autoescape=True) for department in departments]
+    return or_(*named) if named else false()
 
 
 def _meets_time(spec: LayerSpec, t: FromClause, interval: TimeInterval) -> Bool:

@@ -81,10 +81,21 @@ def rows(spec: LayerSpec, city: City, n: int, seed: int = 7) -> gpd.GeoDataFrame
 
 
 def fill(store: Store, city: City, n: int, layers: list[str] | None = None) -> None:
-    """Create every layer and write ``n`` rows to those named, or to all."""
+    """Create every layer and write ``n`` rows to those named, or to all.
+
+    The towns take turns: the number in a row's id tells whose it is (see `town_of`).
+    """
     for spec in city.layers.values():
         store.create(spec)
     with store.transaction() as writing:
         for spec in city.layers.values():
             if layers is None or spec.id in layers:
-                writing.upsert(spec, rows(spec, city, n), at=AT, source="test")
+                made = rows(spec, city, n)
+                made["jurisdiction"] = [town_of(city, fid) for fid in made[spec.id_field]]
+                writing.upsert(spec, made, at=AT, source="test")
+
+
+def town_of(city: City, fid: str) -> str:
+    """Code of the town that a row of `fill` belongs to, from the number in its id."""
+    towns = [unit.code for unit in city.jurisdictions.values() if unit.level == "town"]
+    return towns[int(fid.rpartition("-")[2]) % len(towns)]
