@@ -14,7 +14,7 @@ def _definition(catalogue: Catalogue, language: str) -> Definition:
 
 
 BLOCK = Block(
-    name="common",
+    name="landing",
     classes=uris_of(
         "ogcapi-common-1/1.0/conf/core",
         "ogcapi-common-1/1.0/conf/landing-page",
