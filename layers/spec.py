@@ -64,6 +64,7 @@ class PropertySpec(_Declared):
     minimum, maximum : inclusive bounds of a number.
     values : the only values allowed.
     pattern : regular expression a text must match as a whole.
+    items : type of the elements of a nested value that is a list; filters may ask for them.
     """
 
     name: str = Field(pattern=_NAME)
@@ -76,6 +77,7 @@ class PropertySpec(_Declared):
     maximum: float | None = None
     values: tuple[str | int | float, ...] | None = None
     pattern: str | None = None
+    items: Literal["string", "integer", "number", "boolean"] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> PropertySpec:
@@ -87,6 +89,8 @@ class PropertySpec(_Declared):
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
             raise ValueError(f"minimum {low:g} is above maximum {high:g}")
+        if self.items is not None and self.type != "json":
+            raise ValueError(f"items are of type json, '{self.name}' is a {self.type}")
         if self.pattern is not None:
             self._check_pattern(self.pattern)
         if self.values is not None:
@@ -279,11 +283,18 @@ JSON_TYPES: Mapping[PropertyType, Mapping[str, Any]] = {
 }
 
 
+def json_type(p: PropertySpec) -> dict[str, Any]:
+    """JSON Schema of a property's type alone."""
+    if p.items is not None:
+        return {"type": "array", "items": dict(JSON_TYPES[p.items])}
+    return dict(JSON_TYPES[p.type])
+
+
 def json_schema(spec: LayerSpec, language: str = "en") -> dict[str, Any]:
     """JSON Schema (2020-12) of a row's properties, as OGC API – Features Part 5 publishes it."""
     properties: dict[str, Any] = {}
     for p in spec.properties:
-        entry = {**JSON_TYPES[p.type], "title": p.title.say(language)}
+        entry = {**json_type(p), "title": p.title.say(language)}
         optional = {
             "description": p.description.say(language) if p.description else None,
             "x-ogc-unit": p.unit,

@@ -36,7 +36,7 @@ from ogc_server.problem import bad_parameter, not_found
 _ALL_FORMATS = ("json", "html", "jsonld", "csv")
 
 
-def _described(
+def described(
     asked: Asked,
     state: object,
     make: Callable[[], dict[str, Any]],
@@ -57,7 +57,7 @@ def landing(request: Request) -> Response:
     """``/``: what this server is and where to go on."""
     asked = Asked(request)
     asked.refuse_parameters()
-    return _described(
+    return described(
         asked,
         asked.catalogue.state(),
         lambda: metadata.landing(asked.catalogue, asked.blocks, asked.base, asked.language),
@@ -69,7 +69,7 @@ def conformance(request: Request) -> Response:
     """``/conformance``: the classes that tests prove."""
     asked = Asked(request)
     asked.refuse_parameters()
-    return _described(
+    return described(
         asked, None, lambda: metadata.conformance(asked.blocks, asked.base), pages.conformance
     )
 
@@ -80,7 +80,7 @@ def openapi(request: Request) -> Response:
     asked.refuse_parameters()
     layers = tuple(spec.id for spec in asked.catalogue)
     key = ("openapi", layers, asked.base, asked.language)
-    return _described(
+    return described(
         asked,
         layers,
         lambda: asked.catalogue.remember(
@@ -98,7 +98,7 @@ def collections(request: Request) -> Response:
     asked.refuse_parameters()
     state = (asked.catalogue.state(), _others_state(asked))
     key = ("collections", state, asked.base, asked.language)
-    return _described(
+    return described(
         asked,
         state,
         lambda: asked.catalogue.remember(
@@ -115,9 +115,9 @@ def collection(request: Request) -> Response:
     asked.refuse_parameters()
     other = _other(asked, request.path_params["layer"])
     if other is not None:
-        return _described(asked, _others_state(asked), lambda: other, pages.other_collection)
+        return described(asked, _others_state(asked), lambda: other, pages.other_collection)
     spec = asked.layer()
-    return _described(
+    return described(
         asked,
         asked.catalogue.revision(spec.id),
         lambda: metadata.collection(
@@ -152,7 +152,7 @@ def schema(request: Request) -> Response:
 def _schema(asked: Asked, make: Callable[[LayerSpec, str, str], dict[str, Any]]) -> Response:
     asked.refuse_parameters()
     spec = asked.layer()
-    return _described(
+    return described(
         asked,
         None,
         lambda: make(spec, asked.base, asked.language),

@@ -121,7 +121,7 @@ def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
     filters = [
         _filter(p, language)
         for name, p in queryable_names(spec).items()
-        if p is not None and name not in RESERVED
+        if p is not None and p.type != "json" and name not in RESERVED
     ]
     shared = [ref(name) for name in RESERVED if name not in ("f", "lang")]
     item = [ref("featureId"), *(ref(n) for n in ("crs", "properties", "skipGeometry", "as_of"))]

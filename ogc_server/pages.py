@@ -83,6 +83,11 @@ def conformance(asked: Asked, document: dict[str, Any]) -> str:
     return _page(asked, "classes.html", classes=document["conformsTo"])
 
 
+def functions(asked: Asked, document: dict[str, Any]) -> str:
+    """Return the functions that filters may call as a table."""
+    return _page(asked, "functions.html", rows=document["functions"])
+
+
 def openapi(asked: Asked, document: dict[str, Any]) -> str:
     """Return the operations of the API definition as a table."""
     rows = [(path, entry["get"]["summary"]) for path, entry in document["paths"].items()]

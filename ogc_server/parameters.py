@@ -261,7 +261,9 @@ def _where(
 def _equals(p: PropertySpec, text: str) -> dict[str, Any]:
     free = {"required": False, "minimum": None, "maximum": None, "values": None, "pattern": None}
     if p.type == "json":
-        raise bad_parameter(p.name, "is a nested value and can't be compared")
+        words = "is a list; ask for what it holds by filter=A_CONTAINS(…)"
+        nested = "is a nested value and can't be compared"
+        raise bad_parameter(p.name, nested if p.items is None else words)
     if p.name == CELL:
         raise bad_parameter(CELL, "is not compared; cells= asks for rows by cells of any size")
     try:
@@ -303,12 +305,14 @@ def _filter(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) ->
 
 
 def queryable_names(spec: LayerSpec) -> dict[str, PropertySpec | None]:
-    """Queryables of a layer by name: its properties but nested ones, and its geometry (None).
+    """Queryables of a layer by name: its properties and its geometry (None).
 
-    Its cell isn't one, for which there is the parameter ``cells``.
+    Nested values are only where they are lists. The cell isn't one, for which there is the
+    parameter ``cells``.
     """
     names: dict[str, PropertySpec | None] = {"geometry": None} if spec.has_geometry else {}
-    return names | {p.name: p for p in spec.properties if p.type != "json" and p.name != CELL}
+    asked = (p for p in spec.properties if p.type != "json" or p.items is not None)
+    return names | {p.name: p for p in asked if p.name != CELL}
 
 
 def refusal(failure: QueryError, values: Mapping[str, str]) -> RequestError:

@@ -17,6 +17,7 @@ WORDS: dict[str, Text] = {
         ("api", "API definition", "接口定义"),
         ("api_words", "OpenAPI 3.0, for programs.", "OpenAPI 3.0，供程序调用。"),
         ("conformance", "Conformance", "标准符合性"),
+        ("functions", "Functions of filters", "过滤函数"),
         ("connect", "Use it in your own tools", "在您自己的工具中使用"),
         ("lead",
          "Everything this city looks after is a layer, and every layer opens in any GIS.",

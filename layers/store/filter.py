@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, false, not_, or_, true
 
 from layers.errors import QueryError
 from layers.spec import LayerSpec
-from layers.store import filter_space, filter_time
+from layers.store import filter_arrays, filter_functions, filter_space, filter_time
 from layers.store.filter_size import check_size
 from layers.store.filter_text import parse_cql2_text
 from layers.store.filter_time import Bound, Period
@@ -37,6 +37,8 @@ from layers.store.order import kind_of
 __all__ = ["Target", "conjuncts", "parse_cql2_text"]
 
 Bool = ColumnElement[bool]
+# A geometry of the question; None for the row's own.
+Place = shapely.Geometry | None
 # SQLite nests a chain of OR as deep as it is long, up to 1000 levels.
 MAX_PARTS = 900
 _FEW_VALUES = 50
@@ -46,11 +48,13 @@ SUPPORTED = (
     *_LOGIC,
     *_COMPARISONS,
     *ARITHMETIC,
-    "casei",
-    "accenti",
+    *filter_functions.STANDARD,
+    *filter_functions.FUNCTIONS,
     *filter_space.OPERATORS,
     *filter_time.OPERATORS,
+    *filter_arrays.OPERATORS,
 )
+_VALUES = frozenset((*ARITHMETIC, *filter_functions.STANDARD, *filter_functions.FUNCTIONS))
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class _Compiler:
         if not isinstance(node, dict):
             raise QueryError(f"expected a condition, found {_short(node)}")
         operator = _operator(node)
-        if not operator:
+        if not operator or operator in _VALUES:
             return need(self.operand(node), "boolean", "a condition")
         arguments = _arguments(node)
         if operator in ("and", "or"):
@@ -136,6 +140,9 @@ class _Compiler:
         if operator in filter_time.OPERATORS:
             a, b = (self._period(a) for a in _exactly(node, 2))
             return filter_time.relation(self.grammar, operator, a, b)
+        if operator in filter_arrays.OPERATORS:
+            a, b = _exactly(node, 2)
+            return filter_arrays.relation(self.grammar, operator, a, b, self.operand)
         return self._other(operator, node)
 
     def _other(self, operator: str, node: dict[str, Any]) -> Bool:
@@ -189,25 +196,33 @@ class _Compiler:
     def _has_geometry(self) -> bool:
         return self.target.spec.has_geometry
 
-    def _spatial(self, node: dict[str, Any]) -> tuple[str, shapely.Geometry]:
-        """Predicate with the row's geometry on the left, and the geometry on the right."""
+    def _spatial(self, node: dict[str, Any]) -> tuple[str, Place, Place]:
+        """Predicate with its two places, None for the row's own, which comes first."""
         predicate = filter_space.OPERATORS[_operator(node)]
-        a, b = _exactly(node, 2)
-        if not isinstance(a, dict) or not isinstance(b, dict):
-            raise QueryError(f"{node['op']} needs the property 'geometry' and a geometry")
-        if "property" in b and "property" not in a:
-            a, b, predicate = b, a, SWAPPED.get(predicate, predicate)
-        if "property" in b or "property" not in a:
-            raise QueryError(f"{node['op']} needs the property 'geometry' and a geometry")
-        if a["property"] != "geometry" or not self._has_geometry():
-            kind_of(self.target.spec, str(a["property"]))
-            raise QueryError(f"'{a['property']}' is no geometry of layer '{self.target.spec.id}'")
-        return predicate, filter_space.read_geometry(b)
+        a, b = (self._place(node, argument) for argument in _exactly(node, 2))
+        if a is not None and b is None:
+            return SWAPPED.get(predicate, predicate), b, a
+        return predicate, a, b
+
+    def _place(self, node: dict[str, Any], argument: Any) -> Place:
+        if not isinstance(argument, dict):
+            raise QueryError(f"{node['op']} needs the property 'geometry' or a geometry")
+        if "property" not in argument:
+            return filter_space.read_geometry(argument)
+        if argument["property"] != "geometry" or not self._has_geometry():
+            name, layer = str(argument["property"]), self.target.spec.id
+            kind_of(self.target.spec, name)
+            raise QueryError(f"'{name}' is no geometry of layer '{layer}'")
+        return None
 
     def _relate(self, node: dict[str, Any]) -> Bool:
-        predicate, geometry = self._spatial(node)
+        predicate, a, b = self._spatial(node)
         t = self.target
-        return self.grammar.relate(t.table, predicate, geometry, t.indexed)
+        if a is not None and b is not None:
+            return true() if getattr(shapely, predicate)(a, b) else false()
+        if b is None:
+            return self.grammar.relate_to_itself(t.table, predicate)
+        return self.grammar.relate(t.table, predicate, b, t.indexed)
 
     def near(self, node: Any) -> Bool | None:
         """Index condition that holds wherever the condition does, or None."""
@@ -215,8 +230,10 @@ class _Compiler:
             return None
         if _operator(node) not in filter_space.OPERATORS or _operator(node) == "s_disjoint":
             return None
-        _, geometry = self._spatial(node)
-        return self.grammar.near(self.target.table, bounds_of(geometry))
+        _, a, b = self._spatial(node)
+        if a is not None or b is None:
+            return None
+        return self.grammar.near(self.target.table, bounds_of(b))
 
     # -- times
 
@@ -263,6 +280,8 @@ class _Compiler:
             text = need(inner, "string", operator)
             fold = self.grammar.fold_case if operator == "casei" else self.grammar.fold_accents
             return Operand("string", fold(text), None, f"{operator}({inner.said})")
+        if operator in filter_functions.FUNCTIONS:
+            return filter_functions.call(operator, [self.operand(a) for a in _arguments(node)])
         if operator:
             return Operand("boolean", self.condition(node), None, f"{operator}(…)")
         raise QueryError(f"expected a property or a value, found {_short(node)}")

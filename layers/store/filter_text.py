@@ -34,7 +34,7 @@ def parse_cql2_text(text: str) -> dict[str, Any]:
     _check_depth(text)
     try:
         node = cql2.parse_text(text).to_json()
-    except (cql2.ParseError, cql2.ValidationError, ValueError) as failure:
+    except Exception as failure:  # The package raises bare Exceptions too, as for POINT EMPTY.
         raise QueryError(_said(text, str(failure))) from failure
     if not isinstance(node, dict):
         raise QueryError(f"the filter {text!r} is a value, not a condition")

@@ -13,11 +13,14 @@ import sqlite3
 import threading
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 from weakref import WeakValueDictionary
 
+import orjson
+import pyproj
 import shapely
+from shapely.geometry.polygon import orient
 
 from layers.store import gpb
 
@@ -35,6 +38,7 @@ SQL_NAMES = {
 }
 _DIACRITICS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _PREPARED_MOST = 512
+_ELLIPSOID = pyproj.Geod(ellps="WGS84")
 
 
 class Token(str):
@@ -165,6 +169,87 @@ def _modulo(a: float | None, b: float | None) -> float | None:
     return None if a is None or not b or not math.isfinite(a) else math.fmod(a, b)
 
 
+def _round(number: float) -> float:
+    """Halves away from zero, as people round; beyond 2**52 every number is whole."""
+    if abs(number) >= 2.0**52:
+        return number
+    whole = math.floor(abs(number))
+    return math.copysign(whole + (abs(number) - whole >= 0.5), number)
+
+
+def _area_m2(blob: bytes) -> float:
+    shape = gpb.decode_one(blob)
+    areas = [
+        abs(_ELLIPSOID.geometry_area_perimeter(orient(part))[0])
+        for part in shapely.get_parts(shape)
+        if part.geom_type == "Polygon"
+    ]
+    return math.fsum(areas)
+
+
+def _length_m(blob: bytes) -> float:
+    lengths = [
+        _ELLIPSOID.geometry_length(line)
+        for part in shapely.get_parts(gpb.decode_one(blob))
+        if part.geom_type != "Point"
+        for line in shapely.get_parts(part.boundary if part.geom_type == "Polygon" else part)
+    ]
+    return math.fsum(lengths)
+
+
+def _elements(array: str) -> set[Any] | None:
+    """Elements of a JSON array as a set, each with its type; None for what is no array."""
+    try:
+        read = orjson.loads(array)
+    except ValueError:
+        return None
+    return {_typed(element) for element in read} if isinstance(read, list) else None
+
+
+def _typed(value: Any) -> Hashable:
+    if isinstance(value, list):
+        return ("list", *map(_typed, value))
+    if isinstance(value, dict):
+        return ("object", frozenset((key, _typed(part)) for key, part in value.items()))
+    # For Python 1 equals True; JSON tells them apart, but not 1 from 1.0.
+    return (isinstance(value, bool), value)
+
+
+def _array_contains(a: str, b: str) -> bool | None:
+    whole, part = _elements(a), _elements(b)
+    return None if whole is None or part is None else whole >= part
+
+
+def _array_overlaps(a: str, b: str) -> bool | None:
+    one, other = _elements(a), _elements(b)
+    return None if one is None or other is None else not one.isdisjoint(other)
+
+
+def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Null for null, as SQL functions are."""
+
+    def answer(*arguments: Any) -> Any:
+        return None if None in arguments else function(*arguments)
+
+    return answer
+
+
+# Functions that filters call, see `layers.store.filter_functions`.
+_CALLED: dict[str, tuple[int, Callable[..., Any]]] = {
+    "lower": (1, str.lower),
+    "upper": (1, str.upper),
+    "length": (1, len),
+    "abs": (1, abs),
+    "floor": (1, lambda number: float(math.floor(number)) if math.isfinite(number) else number),
+    "ceil": (1, lambda number: float(math.ceil(number)) if math.isfinite(number) else number),
+    "round": (1, _round),
+    "area_m2": (1, _area_m2),
+    "length_m": (1, _length_m),
+    "array_contains": (2, _array_contains),
+    "array_overlaps": (2, _array_overlaps),
+}
+
+
 def register(connection: sqlite3.Connection) -> None:
     """Give a connection the spatial functions and those of the GeoPackage R*Tree triggers."""
 
@@ -181,3 +266,5 @@ def register(connection: sqlite3.Connection) -> None:
     add("onemap_accenti", 1, accenti)
     add("onemap_power", 2, _power)
     add("onemap_modulo", 2, _modulo)
+    for called, (arguments, function) in _CALLED.items():
+        add(f"onemap_{called}", arguments, _strict(function))

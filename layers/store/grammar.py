@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import shapely
@@ -25,16 +25,21 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     or_,
     select,
     type_coerce,
 )
 from sqlalchemy import Boolean as SqlBoolean
 from sqlalchemy import table as lightweight
+from sqlalchemy.dialects.postgresql import JSONB
 
 from layers.query import Box
 from layers.store import functions, gpb
-from layers.store.tables import Backend, Instant
+from layers.store.tables import Backend, Instant, json_text
+
+if TYPE_CHECKING:
+    from layers.store.filter_values import Operand
 
 Bool = ColumnElement[bool]
 Range = tuple[int, int]
@@ -77,6 +82,20 @@ class Grammar(ABC):
         self, table: FromClause, predicate: str, geometry: shapely.Geometry, indexed: bool
     ) -> Bool:
         """Predicate between the row's geometry and a given one; null for a null geometry."""
+
+    def relate_to_itself(self, table: FromClause, predicate: str) -> Bool:
+        """Predicate between the row's geometry and itself; null for a null geometry."""
+        name, shape = functions.SQL_NAMES[predicate], table.c.geometry
+        relation: Bool = getattr(func, name)(shape, shape, type_=SqlBoolean)
+        return relation
+
+    @abstractmethod
+    def array(self, elements: Sequence[Operand]) -> ColumnElement[Any]:
+        """JSON array of operands, as a json column holds one."""
+
+    @abstractmethod
+    def array_of(self, values: list[Any]) -> ColumnElement[Any]:
+        """JSON array of plain values, as a json column holds one."""
 
     @abstractmethod
     def near(self, table: FromClause, box: Box) -> Bool | None:
@@ -175,6 +194,20 @@ class GeoPackageGrammar(Grammar):
             func.json_extract(listed.c.value, "$[1]", type_=Integer).label("high"),
         ).subquery()
 
+    def array(self, elements: Sequence[Operand]) -> ColumnElement[Any]:
+        """See `Grammar`. For SQLite truth values are numbers, which JSON tells apart."""
+        parts = [
+            func.json(case((e.element, "true"), (not_(e.element), "false"), else_="null"))
+            if e.kind == "boolean"
+            else type_coerce(e.element, Text)
+            for e in elements
+        ]
+        return func.json_array(*parts, type_=Text)
+
+    def array_of(self, values: list[Any]) -> ColumnElement[Any]:
+        """See `Grammar`."""
+        return literal(json_text(values), Text())
+
     def modulo(self, a: ColumnElement[Any], b: ColumnElement[Any]) -> ColumnElement[Any]:
         """See `Grammar`."""
         return func.onemap_modulo(a, b)
@@ -243,6 +276,14 @@ class PostgisGrammar(Grammar):
         low = cast(bindparam(None, [r[0] for r in ranges], kind), kind)
         high = cast(bindparam(None, [r[1] for r in ranges], kind), kind)
         return func.unnest(low, high).table_valued("low", "high").render_derived()
+
+    def array(self, elements: Sequence[Operand]) -> ColumnElement[Any]:
+        """See `Grammar`."""
+        return func.jsonb_build_array(*[e.element for e in elements], type_=JSONB)
+
+    def array_of(self, values: list[Any]) -> ColumnElement[Any]:
+        """See `Grammar`."""
+        return cast(literal(values, JSONB()), JSONB())
 
     def modulo(self, a: ColumnElement[Any], b: ColumnElement[Any]) -> ColumnElement[Any]:
         """See `Grammar`."""

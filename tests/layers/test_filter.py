@@ -10,6 +10,8 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyproj import Geod
+from shapely.geometry.polygon import orient
 
 from layers.errors import QueryError
 from layers.query import Query
@@ -93,6 +95,18 @@ def ask(store: Store, text: str) -> str:
         ("valid_from = TIMESTAMP('2020-06-29T12:00:00Z')", "abcdef"),
         ("h3 IS NULL", "f"),
         ("name = 'x'' OR 1=1 --'", ""),
+        ("S_EQUALS(geometry, geometry)", "abcde"),
+        ("NOT S_TOUCHES(geometry, geometry)", "abcde"),
+        ("S_INTERSECTS(POINT(1 1), BBOX(0, 0, 2, 2)) AND lamps = 3", "c"),
+        ("S_DISJOINT(POINT(1 1), BBOX(0, 0, 2, 2))", ""),
+        ("1 = 1 AND 'a' < 'b' AND 3 > lamps", "ab"),
+        ("lower(name) = 'été' OR upper(name) = 'STRASSE'", "ab"),
+        ("length(name) = 3", "bcd"),
+        ("abs(height_m) = 2", "c"),
+        ("floor(height_m) = 7 AND ceil(height_m) = 8", "d"),
+        ("round(height_m) IN (1, 2)", "ab"),
+        ("round(0 - height_m) = -2", "b"),
+        ("area_m2(geometry) = 0 AND length_m(geometry) = 0", "abcde"),
         ("name IN ('" + "','".join(f"n{i}" for i in range(300)) + "', '50%')", "c"),
         ("lamps IN (" + ",".join(map(str, range(4, 400))) + ")", "de"),
     ],
@@ -101,6 +115,79 @@ def test_filters_mean(marks: Store, text: str, expected: str) -> None:
     assert ask(marks, text) == expected
     then = marks.page(Query("mark", where=parse_cql2_text(text), as_of=MONDAY))
     assert "".join(then.fids) == expected
+
+
+LISTS = make_spec("listed", properties={"code": "string", "lamps": "integer", "notes": "json"},
+                  time_field=None)  # fmt: skip
+LISTED: list[Any] = [[1, 2, "x"], ["2020-01-01", True], [], None, {"x": 1}, [[1, 2], {"a": 1.0}]]
+
+
+@pytest.fixture
+def lists(store: Store) -> Store:
+    store.create(LISTS)
+    put(store, LISTS, make_rows(list("abcdef"), lamps=[1, 2, 3, 4, 5, 6], notes=LISTED))
+    return store
+
+
+@pytest.mark.parametrize(
+    ("operator", "other", "expected"),
+    [
+        ("a_contains", [1.0, 2], "a"),
+        ("a_contains", ["1"], ""),
+        ("a_contains", [], "abcf"),
+        ("a_contains", [True], "b"),
+        ("a_contains", [{"property": "lamps"}], "a"),
+        ("a_contains", {"date": "2020-01-01"}, "b"),
+        ("a_contains", [[1, 2]], "f"),
+        ("a_contains", [[2, 1]], ""),
+        ("a_containedby", ["x", 2, 1, "y", 1], "ac"),
+        ("a_equals", ["x", 2, 1, 1], "a"),
+        ("a_equals", [], "c"),
+        ("a_overlaps", [2, True], "ab"),
+        ("a_overlaps", [{"property": "lamps"}, {"property": "code"}, "x"], "a"),
+        ("a_equals", {"property": "notes"}, "abcf"),
+    ],
+)
+def test_lists_are_compared_as_sets(lists: Store, operator: str, other: Any, expected: str) -> None:
+    tree = {"op": operator, "args": [{"property": "notes"}, other]}
+    assert "".join(lists.page(Query("listed", where=tree)).fids) == expected
+    missing = {"op": "not", "args": [tree]}
+    rest = "".join(f for f in "abcf" if f not in expected)
+    assert "".join(lists.page(Query("listed", where=missing)).fids) == rest
+
+
+AREA = shapely.Polygon(
+    [(121.5, 31.2), (121.6, 31.2), (121.6, 31.3), (121.5, 31.3)],
+    [[(121.52, 31.22), (121.52, 31.24), (121.54, 31.24), (121.54, 31.22)]],
+)
+
+
+def test_areas_and_lengths_are_geodesic(store: Store) -> None:
+    """Reference: GeographicLib's values for the WGS 84 ellipsoid, through pyproj's ``Geod``."""
+    spec = make_spec("place", "Geometry", {"code": "string"}, None)
+    shapes = [
+        AREA,
+        AREA.reverse(),
+        shapely.MultiPolygon([AREA]),
+        AREA.exterior,
+        shapely.Point(1, 1),
+    ]
+    store.create(spec)
+    put(store, spec, make_rows(list("abcde"), shapes))
+    ellipsoid = Geod(ellps="WGS84")
+    area = abs(ellipsoid.geometry_area_perimeter(orient(AREA))[0])
+    around = ellipsoid.geometry_length(AREA.exterior)
+    within = ellipsoid.geometry_length(AREA.interiors[0])
+
+    def near(name: str, value: float) -> str:
+        text = f"{name}(geometry) BETWEEN {value - 1e-3} AND {value + 1e-3}"
+        return "".join(store.page(Query("place", where=parse_cql2_text(text))).fids)
+
+    assert near("area_m2", area) == "abc" and area > 1e8
+    assert near("area_m2", 0) == "de"
+    assert near("length_m", around + within) == "abc"
+    assert near("length_m", around) == "d"
+    assert near("length_m", 0) == "e"
 
 
 @pytest.mark.parametrize(
@@ -120,12 +207,19 @@ def test_filters_mean(marks: Store, text: str, expected: str) -> None:
         ("name", "needs a boolean"),
         ("notes = 'x'", "can't compare"),
         ("S_INTERSECTS(name, POINT(1 1))", "'name' is no geometry"),
-        ("S_INTERSECTS(geometry, geometry)", "needs the property"),
+        ("S_INTERSECTS(geometry, 'x')", "needs the property"),
         ("S_INTERSECTS(geometry, POLYGON((0 0, 1 1, 1 0, 0 1, 0 0)))", "Self-intersection"),
         ("S_INTERSECTS(geometry, BBOX(0, 5, 1, 4))", "miny <= maxy"),
         ("T_AFTER(name, DATE('2020-01-01'))", "expected a date or time"),
         ("T_AFTER(built, INTERVAL('2020-02-01','2020-01-01'))", "ends before it starts"),
-        ("A_CONTAINEDBY(notes, ('x'))", "no operator 'a_containedby'"),
+        ("A_CONTAINS(geometry, ('x'))", "a list can't hold geometry"),
+        ("A_CONTAINS(notes, (seen_at))", "a list can't hold seen_at"),
+        ("A_CONTAINS(notes, (POINT(1 1)))", "a list can hold"),
+        ("abs(name) = 1", "abs needs a number"),
+        ("lower(lamps) = '1'", "lower needs a string"),
+        ("abs(lamps, 1) = 1", "takes 1 argument"),
+        ("area_m2(lamps) = 1", "area_m2 needs a geometry"),
+        ("abs(lamps)", "needs a boolean"),
         ("pg_sleep(10) = 1", "no operator 'pg_sleep'"),
         ("lamps = ", "line 1, column 9"),
         ("", "empty"),
@@ -181,7 +275,8 @@ def test_a_wide_filter_is_answered(marks: Store) -> None:
 
 
 ODD = ["and", "or", "not", "=", "<", "like", "in", "between", "isNull", "casei"]
-ODD += ["+", "/", "^", "%", "s_within", "t_during", "drop"]
+ODD += ["+", "/", "^", "%", "s_within", "t_during", "drop", "a_contains", "a_overlaps", "round"]
+ODD += ["upper", "length_m", "floor"]
 nodes = st.recursive(
     st.none()
     | st.booleans()

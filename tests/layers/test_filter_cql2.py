@@ -15,7 +15,7 @@ import pytest
 
 from layers.city import City
 from layers.query import Query
-from layers.spec import GeometryType, PropertyType
+from layers.spec import GeometryType, LayerSpec, PropertyType
 from layers.store import Store, open_store
 from layers.store.filter import parse_cql2_text
 from tests.layers.conftest import BACK_ENDS, make_spec
@@ -43,7 +43,7 @@ def _type(name: str, dtype: str) -> PropertyType:
     return "number" if dtype.startswith("float") else "string"
 
 
-def _load(store: Store, file: Path, layer: str) -> None:
+def load(store: Store | None, file: Path, layer: str) -> LayerSpec:
     """Write a layer under our naming rules: lower case, geometry called ``geometry``."""
     information = pyogrio.read_info(file, layer=layer)
     pairs = zip(information["fields"], information["dtypes"], strict=True)
@@ -57,9 +57,12 @@ def _load(store: Store, file: Path, layer: str) -> None:
         elif kind == "datetime":
             rows[name] = pd.to_datetime(rows[name], utc=True)
     spec = make_spec(layer, LAYERS[layer], {"code": "string", **types}, None, 2)
+    if store is None:
+        return spec
     store.create(spec)
     with store.transaction() as tx:
         tx.upsert(spec, rows, at=datetime(2024, 1, 1, tzinfo=UTC), source="test")
+    return spec
 
 
 @pytest.fixture(scope="module", params=BACK_ENDS)
@@ -74,33 +77,33 @@ def world(
         url = request.getfixturevalue("postgis_database")
     store = open_store(url, tiny_city)
     for layer in LAYERS:
-        _load(store, real_data / "ogc" / "ne110m4cql2.gpkg", layer)
+        load(store, real_data / "ogc" / "ne110m4cql2.gpkg", layer)
     yield store
     store.close()
 
 
-def _ours(node: Any) -> Any:
+def ours(node: Any) -> Any:
     if isinstance(node, list):
-        return [_ours(n) for n in node]
+        return [ours(n) for n in node]
     if not isinstance(node, dict):
         return node
     if "property" in node:
         name = node["property"].lower()
         return {"property": "geometry" if name == "geom" else name}
-    return {key: _ours(value) for key, value in node.items()}
+    return {key: ours(value) for key, value in node.items()}
 
 
-def _read(folder: Path, name: str) -> list[dict[str, str]]:
+def read_table(folder: Path, name: str) -> list[dict[str, str]]:
     with (folder / "ogc" / name).open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def _count(store: Store, layer: str, text: str) -> int:
-    return store.count(Query(layer, where=_ours(parse_cql2_text(text))))
+    return store.count(Query(layer, where=ours(parse_cql2_text(text))))
 
 
 def test_every_predicate_of_the_standard_gives_its_count(world: Store, real_data: Path) -> None:
-    rows = _read(real_data, "cql2_predicates_expected.csv")
+    rows = read_table(real_data, "cql2_predicates_expected.csv")
     assert len(rows) == 144
     wrong = []
     for row in rows:
@@ -112,7 +115,7 @@ def test_every_predicate_of_the_standard_gives_its_count(world: Store, real_data
 
 
 def test_every_combination_of_the_standard_gives_its_count(world: Store, real_data: Path) -> None:
-    rows = _read(real_data, "cql2_combinations_expected.csv")
+    rows = read_table(real_data, "cql2_combinations_expected.csv")
     assert len(rows) == 51
     wrong = []
     for row in rows:

@@ -7,6 +7,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import orjson
 import shapely
 from numpy.random import Generator
 
@@ -19,7 +20,13 @@ _WORDS = ["静港", "Serene", "'; DROP TABLE x; --", "<script>alert(1)</script>"
 _START = datetime(2020, 7, 1, tzinfo=UTC)
 
 
+# Lists for properties that are declared as such.
+_LISTS = ([4000, 6000], [4000.0, 6000, 9000.5], [6000], [], [7000, 8000])
+
+
 def _values(p: PropertySpec, n: int, random: Generator) -> list[Any]:
+    if p.items in ("integer", "number"):
+        return [orjson.dumps(_LISTS[i]).decode() for i in random.integers(0, len(_LISTS), n)]
     if p.values:
         return [p.values[i] for i in random.integers(0, len(p.values), n)]
     low = 0 if p.minimum is None else p.minimum
