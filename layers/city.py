@@ -5,6 +5,7 @@
     data/<city>/city.yaml             name, zone, CRS, domains, departments, outline, contents
     data/<city>/jurisdictions.yaml    the tree: district, towns, villages with codes, names, centres
     data/<city>/layers/<id>.yaml      one layer each
+    data/<city>/rasters/<id>.yaml     one raster each
     data/<city>/rules/<id>.yaml       thresholds of one rule each, dated and sourced
     data/<city>/access.yaml           roles: who sees and does what; defaults where it is missing
     data/<city>/event_types.yaml      code table of events
@@ -36,6 +37,7 @@ from layers.city_declaration import (
 )
 from layers.declaration import Declaration, Location, read
 from layers.errors import DeclarationError, UnknownLayerError
+from layers.rasters.spec import RasterSpec
 from layers.roles import DEFAULT_ROLES, Role, Roles
 from layers.spec import LayerSpec
 from layers.subtrees import prefixes
@@ -91,6 +93,7 @@ class City:
         parents = {unit.code: unit.parent for unit in self.jurisdictions.values()}
         self.roles = Roles(roles, parents, frozenset(self._departments))
         self.layers = self._read_layers()
+        self.rasters = self._read_rasters()
         self.rules = self._read_rules()
         self._check_files(declaration)
 
@@ -130,6 +133,13 @@ class City:
             return self.layers[layer]
         except KeyError:
             raise UnknownLayerError(layer, list(self.layers)) from None
+
+    def raster(self, raster: str) -> RasterSpec:
+        """Return a raster's declaration; UnknownLayerError where there is none."""
+        try:
+            return self.rasters[raster]
+        except KeyError:
+            raise UnknownLayerError(raster, list(self.rasters), "raster") from None
 
     def path(self, relative: str) -> Path:
         """Return a file inside the city's folder.
@@ -263,6 +273,22 @@ class City:
                 _check_extends(declaration, spec, layers[spec.id])
             layers[spec.id] = spec
         return layers
+
+    def _read_rasters(self) -> dict[str, RasterSpec]:
+        rasters: dict[str, RasterSpec] = {}
+        for path in self._files("rasters"):
+            declaration = read(path)
+            spec = declaration.into(RasterSpec)
+            if spec.id != path.stem:
+                reason = f"file is named '{path.stem}', its raster '{spec.id}'"
+                raise declaration.error(("id",), reason)
+            if spec.id in self.layers:
+                raise declaration.error(("id",), f"'{spec.id}' is a layer; choose another id")
+            if spec.domain not in self._domains:
+                raise declaration.error(("domain",), f"no domain '{spec.domain}' in city.yaml")
+            self._check_department(declaration, ("owner",), spec.owner)
+            rasters[spec.id] = spec
+        return rasters
 
     def _read_rules(self) -> dict[str, RuleDeclaration]:
         rules: dict[str, RuleDeclaration] = {}

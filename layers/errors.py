@@ -29,12 +29,12 @@ class DeclarationError(OnemapError):
 
 
 class UnknownLayerError(OnemapError):
-    """No layer of that id is declared."""
+    """No layer, or no raster, of that id is declared."""
 
-    def __init__(self, layer: str, known: list[str] | None = None) -> None:
+    def __init__(self, layer: str, known: list[str] | None = None, kind: str = "layer") -> None:
         self.layer = layer
         hint = f"; declared are {', '.join(sorted(known))}" if known else ""
-        super().__init__(f"no layer '{layer}' is declared{hint}")
+        super().__init__(f"no {kind} '{layer}' is declared{hint}")
 
 
 class QueryError(OnemapError):

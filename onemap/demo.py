@@ -125,6 +125,7 @@ def _take_in(
         [folder / entry.file],
         layer=entry.layer,
         crs=entry.crs,
+        time=entry.time or None,
         at=clock(),
         progress=progress,
     )

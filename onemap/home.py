@@ -22,7 +22,7 @@ class Home:
     ----------
     city_folder : folder of declarations.
     store_url : a GeoPackage's path or a PostgreSQL URL.
-    folder : positions and refused rows are kept here.
+    folder : positions, rasters and refused rows are kept here.
     """
 
     city_folder: Path

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ingest.take_in import ais, camera, gps, register, wim
 from ingest.take_in import layer as vector
+from ingest.take_in import raster as grid
 from layers.city import City
 from layers.errors import OnemapError
 from layers.feeds import Tally
@@ -17,7 +18,7 @@ from onemap.home import Home
 from onemap.terminal import Report
 
 STREAMS = {"gps": gps.take_in, "wim": wim.take_in, "camera": camera.take_in}
-FEEDS = ("ais", *STREAMS, "layer", "register")
+FEEDS = ("ais", *STREAMS, "layer", "register", "raster")
 
 
 def take_in(
@@ -32,17 +33,19 @@ def take_in(
     crs: str | None = None,
     source: str | None = None,
     base_time: datetime | None = None,
+    time: str | None = None,
     progress: Report | None = None,
 ) -> Tally:
     """Take files of one feed in.
 
     Parameters
     ----------
-    feed : ais, gps, wim, camera, layer or register.
-    layer : layer to fill, for the feeds ``layer`` and ``register``.
+    feed : ais, gps, wim, camera, layer, register or raster.
+    layer : layer to fill, for the feeds ``layer`` and ``register``; raster for ``raster``.
     crs : reference system of the coordinates, where the file does not say it or says it wrongly.
     source : id of a source declared by the city, for its datum, zone and column names.
     base_time : time of AIS sentences that nothing dates (aware).
+    time : that a raster file shows, as its declaration wants it.
 
     Returns
     -------
@@ -77,6 +80,8 @@ def take_in(
         )
     if layer is None:
         raise OnemapError(f"the feed '{feed}' needs the layer that it fills")
+    if feed == "raster":
+        return _rasters(city, store, home, layer, files, time, at, progress)
     city.layer(layer)
     if feed == "register":
         return register.take_in(
@@ -98,6 +103,26 @@ def take_in(
             _locate_again(city, store)
         return tally
     raise OnemapError(f"unknown feed '{feed}'")
+
+
+def _rasters(
+    city: City,
+    store: Store,
+    home: Home,
+    raster: str,
+    files: Sequence[Path],
+    time: str | None,
+    at: datetime,
+    progress: Report | None,
+) -> Tally:
+    total = Tally()
+    for file in files:
+        total.add(
+            grid.take_in(
+                city, store, home.folder, raster, file, time=time, at=at, progress=progress
+            )
+        )
+    return total
 
 
 def _locate_again(city: City, store: Store) -> None:

@@ -55,8 +55,11 @@ def test_every_decision_is_numbered_once() -> None:
 
 def test_the_city_of_the_guide_is_a_city(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "your-own-city.md").read_text(encoding="utf-8")
-    city, layer = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    city, layer, raster = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     (tmp_path / "layers").mkdir()
+    (tmp_path / "rasters").mkdir()
     (tmp_path / "city.yaml").write_text(city, encoding="utf-8")
     (tmp_path / "layers" / "street_lamp.yaml").write_text(layer, encoding="utf-8")
-    assert City(tmp_path).layer("street_lamp").domain == "streets"
+    (tmp_path / "rasters" / "land_cover.yaml").write_text(raster, encoding="utf-8")
+    read = City(tmp_path)
+    assert read.layer("street_lamp").domain == read.raster("land_cover").domain == "streets"

@@ -9,8 +9,15 @@ from collections.abc import Callable
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from ingest.simulator.declaration import DemoDeclaration, ManifestEntry, Recipe, read_demo
+from ingest.simulator.declaration import (
+    DemoDeclaration,
+    ManifestEntry,
+    RasterSection,
+    Recipe,
+    read_demo,
+)
 from ingest.simulator.elements import in_order, make_layer
 from ingest.simulator.feeds import write_feeds
 from ingest.simulator.geography import Geography
@@ -19,6 +26,13 @@ from ingest.simulator.manifest import MANIFEST, Ledger, Manifest, digest, new_ma
 from ingest.simulator.meters import make_readings, write_readings
 from ingest.simulator.place import build_geography
 from ingest.simulator.rasters import planted_changes, scenes, write_scene
+from ingest.simulator.surfaces import (
+    NO_HEIGHT,
+    NO_PERSONS,
+    elevation,
+    population,
+    write_surface,
+)
 from ingest.simulator.truth import Planted, write_truth
 from ingest.simulator.world import World
 from layers.city import City
@@ -165,7 +179,10 @@ class _Build:
         if section is None:
             return []
         self._step("land cover")
-        files = {year: f"rasters/landcover_{year}.tif" for year in section.years}
+        return [*self._land_cover(section), *self._surfaces(section)]
+
+    def _land_cover(self, section: RasterSection) -> list[ManifestEntry]:
+        files = {year: f"rasters/{section.land_cover}_{year}.tif" for year in section.years}
         done = [self._ledger.finished(file) for file in files.values()]
         if all(done):
             return [entry for entry in done if entry is not None]
@@ -173,8 +190,33 @@ class _Build:
         for year, (pixels, transform) in scenes(self._world, section).items():
             path = self._path(files[year])
             size = write_scene(path, pixels, transform, self._city.crs, year)
-            entries.append(self._enter(files[year], "raster", "", size, self._city.crs))
+            entries.append(self._raster(files[year], section.land_cover, size, str(year)))
         return entries
+
+    def _surfaces(self, section: RasterSection) -> list[ManifestEntry]:
+        entries = []
+        made: tuple[tuple[str | None, Any, float], ...] = (
+            (section.elevation, elevation, NO_HEIGHT),
+            (section.population, population, NO_PERSONS),
+        )
+        for raster, make, nodata in made:
+            if raster is None:
+                continue
+            file = f"rasters/{raster}.tif"
+            done = self._ledger.finished(file)
+            if done is None:
+                pixels, transform = make(self._world, section.surface_pixel_m)
+                path = self._path(file)
+                size = write_surface(path, pixels, transform, self._city.crs, nodata)
+                done = self._raster(file, raster, size)
+            entries.append(done)
+        return entries
+
+    def _raster(self, file: str, raster: str, size: int, time: str = "") -> ManifestEntry:
+        crs, sha256 = self._city.crs, digest(self._folder / file)
+        entry = ManifestEntry(file, "raster", raster, size, sha256, crs, time)
+        self._ledger.record(entry)
+        return entry
 
     def _readings(self) -> tuple[int, list[Planted]] | None:
         section = self._demo.meters

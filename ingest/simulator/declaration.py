@@ -198,13 +198,20 @@ class Recipe(_Section):
 
 
 class RasterSection(_Section):
-    """Land cover of several years; changes without a permit are planted.
+    """Land cover of several years; changes without a permit are planted. Height and population.
 
     Attributes
     ----------
-    classes : pixel value and title of each class; keys are those that the simulator draws.
+    land_cover : id of the declared raster that the scenes of the years fill.
+    elevation, population : ids of the rasters of heights in metres and of persons in each pixel;
+        None where there are none.
+    surface_pixel_m : side of their pixels.
     """
 
+    land_cover: str
+    elevation: str | None = None
+    population: str | None = None
+    surface_pixel_m: float = Field(default=100, gt=0)
     years: tuple[int, ...] = Field(min_length=1)
     pixel_m: float = Field(gt=0)
     illegal_buildings: int = Field(default=0, ge=0)
@@ -257,10 +264,11 @@ class ManifestEntry:
     ----------
     file : path relative to the demo folder.
     feed : decoder family: ais, gps, wim, camera, layer, register, meter, raster or truth.
-    layer : id of the layer that it fills, "" for none.
-    rows : lines or rows, the spoiled ones included.
+    layer : id of the layer or raster that it fills, "" for none.
+    rows : lines, rows or pixels, the spoiled ones included.
     sha256 : of the file's bytes, hexadecimal.
     crs : of its coordinates, "" for none.
+    time : that a raster shows, "" for none.
     """
 
     file: str
@@ -269,6 +277,7 @@ class ManifestEntry:
     rows: int
     sha256: str
     crs: str = ""
+    time: str = ""
 
 
 def read_demo(city: City) -> DemoDeclaration:
@@ -284,6 +293,10 @@ def read_demo(city: City) -> DemoDeclaration:
     for number, recipe in enumerate(demo.layers):
         if recipe.layer not in city.layers:
             raise declaration.error(("layers", number, "layer"), f"no layer '{recipe.layer}'")
+    for field in ("land_cover", "elevation", "population"):
+        raster = getattr(demo.rasters, field, None)
+        if raster is not None and raster not in city.rasters:
+            raise declaration.error(("rasters", field), f"no raster '{raster}'")
     for number, street in enumerate(demo.geography.streets):
         if street.town not in city.jurisdictions:
             raise declaration.error(

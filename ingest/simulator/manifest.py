@@ -16,7 +16,7 @@ from layers.city import City
 MANIFEST = "manifest.json"
 PARTIAL = "manifest.partial.json"
 # Raised when the simulator writes other files from the same declarations.
-FORMAT = 1
+FORMAT = 2
 _CHUNK = 1 << 20
 
 
@@ -59,6 +59,7 @@ def declarations_digest(city: City) -> str:
     """SHA-256 of everything declared of a city: its YAML files and content, by path."""
     state = sha256()
     files = [*city.folder.glob("*.yaml"), *city.folder.glob("layers/*.yaml")]
+    files += [*city.folder.glob("rasters/*.yaml")]
     files += [*city.folder.glob("content/*")]
     for path in sorted(path for path in files if path.is_file()):
         state.update(path.relative_to(city.folder).as_posix().encode())

@@ -134,6 +134,22 @@ def register(
 
 
 @app.command()
+def raster(
+    name: Annotated[str, typer.Argument(help="Id of the declared raster.", metavar="RASTER")],
+    file: Annotated[Path, typer.Argument(help="GeoTIFF, Erdas Imagine, Arc/Info ASCII or SRTM.")],
+    time: Annotated[
+        str | None,
+        typer.Option(help="Time that it shows, as the raster is declared: 2020, 2020-07 …"),
+    ] = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a raster file in; it takes the place of the one of the same time."""
+    _run("raster", [file], city, store, as_json, layer=name, time=time)
+
+
+@app.command()
 def rejects(
     feed: Annotated[str | None, typer.Argument(help="Only this feed.")] = None,
     export: Annotated[

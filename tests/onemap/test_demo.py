@@ -12,6 +12,8 @@ import pytest
 from layers.city import City
 from layers.errors import OnemapError
 from layers.query import Query
+from layers.rasters.archive import RasterArchive
+from layers.rasters.window import read
 from layers.store import Store, open_store
 from onemap import demo, pipeline
 from onemap.demo import Step
@@ -60,6 +62,17 @@ def test_two_demos_are_not_mixed_in_one_store(home: Home, store: Store) -> None:
             play(home, store, **other)  # type: ignore[arg-type]
     assert (home.demo / "manifest.json").read_bytes() == built
     assert [step.done_before for step in play(home, store)] == [False, True]
+
+
+def test_rasters_of_the_demo_are_taken_in(home: Home, store: Store) -> None:
+    steps = {step.what: step.said for step in play(home, store)}
+    city, archive = City(home.city_folder), RasterArchive(home.folder)
+    assert "accepted 1 (scene 1)" in steps["rasters/land_cover_2019.tif"]
+    before, after = archive.scenes(city.raster("land_cover"))
+    assert [scene.moment.text for scene in (before, after) if scene.moment] == ["2019", "2021"]
+    changed = read(before.path, before.grid).values != read(after.path, after.grid).values
+    assert changed.any(), "what was built without a permit shows between the two"
+    assert len(archive.scenes(city.raster("elevation"))) == 1
 
 
 def test_a_changed_limit_is_detected_again(home: Home, store: Store) -> None:
