@@ -140,6 +140,10 @@ class Catalogue:
         query = self.everything(spec.id)
         return self._memory.get(key, lambda: self.store.time_extent(query))
 
+    def recall(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Keep a small answer under a key that names what it depends on."""
+        return self._memory.get(key, make)
+
     def state(self) -> tuple[tuple[str, int], ...]:
         """Layers with their revisions: equal states have equal descriptions."""
         return tuple((spec.id, self._revision_or_none(spec.id)) for spec in self)

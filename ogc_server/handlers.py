@@ -25,6 +25,7 @@ from ogc_server.features import (
     items_links,
 )
 from ogc_server.findings import FINDINGS
+from ogc_server.found_values import with_found_values
 from ogc_server.parameters import (
     ItemsRequest,
     parse_item,
@@ -140,16 +141,29 @@ def _others_state(asked: Asked) -> tuple[Hashable, ...]:
 
 
 def queryables(request: Request) -> Response:
-    """``/collections/{layer}/queryables``: what filters may name."""
-    return _schema(Asked(request), schemas.queryables)
+    """``/collections/{layer}/queryables``: what filters may name, with values found in rows."""
+    asked = Asked(request)
+    asked.refuse_parameters()
+    spec = asked.layer()
+    revision = asked.catalogue.revision(spec.id)
+    return described(
+        asked,
+        revision,
+        lambda: with_found_values(
+            asked.catalogue, spec, schemas.queryables(spec, asked.base, asked.language), revision
+        ),
+        lambda asked, document: pages.fields(asked, spec, document),
+        metadata.SCHEMA,
+    )
 
 
 def schema(request: Request) -> Response:
     """``/collections/{layer}/schema``: what a feature holds."""
-    return _schema(Asked(request), schemas.schema)
+    return schema_answer(Asked(request), schemas.schema)
 
 
-def _schema(asked: Asked, make: Callable[[LayerSpec, str, str], dict[str, Any]]) -> Response:
+def schema_answer(asked: Asked, make: Callable[[LayerSpec, str, str], dict[str, Any]]) -> Response:
+    """Return a schema made of a layer's declaration alone."""
     asked.refuse_parameters()
     spec = asked.layer()
     return described(

@@ -163,6 +163,8 @@ def _parameters(systems: list[str]) -> dict[str, Any]:
     words = {"type": "array", "items": text}
     numbers = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
     whole = {"type": "integer", "minimum": 0, "default": 0}
+    key = {"type": "string", "pattern": r"^[+-]?[^+\-\s].*$"}
+    keys = {"type": "array", "minItems": 1, "items": key}
     limit = {
         "type": "integer",
         "minimum": 1,
@@ -182,7 +184,7 @@ def _parameters(systems: list[str]) -> dict[str, Any]:
         _query("crs", "Reference system of the answer.", crs),
         _query("properties", "Properties wanted.", words),
         _query("skipGeometry", "Leave geometries out.", {"type": "boolean", "default": False}),
-        _query("sortby", "Properties in order, - before one for descending.", words),
+        _query("sortby", "Properties in order, - before one for descending.", keys),
         _query("filter", "CQL2 expression.", text),
         _query("filter-lang", "Language of filter.", _choice("cql2-text", "cql2-json")),
         _query("filter-crs", "Reference system of geometries in filter.", crs),

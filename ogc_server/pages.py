@@ -144,6 +144,11 @@ def fields(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
     return _page(asked, "fields.html", spec=spec, title=title, document=document)
 
 
+def all_fields(asked: Asked, document: dict[str, Any]) -> str:
+    """Properties of all layers as a table."""
+    return _page(asked, "fields.html", spec=None, title=document["title"], document=document)
+
+
 def items(asked: Asked, wanted: ItemsRequest) -> str:
     """Return a page of rows as a table with a small map."""
     catalogue, spec = asked.catalogue, wanted.spec

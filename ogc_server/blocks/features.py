@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from ogc_server import handlers
 from ogc_server.block import Block, Definition, Door
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
+from ogc_server.features import collection_url
+from ogc_server.gate import BASE_KEY
+from ogc_server.metadata import SCHEMA, SORTABLES
 from ogc_server.openapi import layer_paths
+
+
+def _items(request: Request) -> Response:
+    """``/collections/{layer}/items``, with the link to what it can be sorted by as a header."""
+    answer = handlers.items(request)
+    href = collection_url(request.scope[BASE_KEY], request.path_params["layer"]) + "/sortables"
+    answer.headers.append("Link", f'<{href}>; rel="{SORTABLES}"; type="{SCHEMA}"')
+    return answer
 
 
 def _definition(catalogue: Catalogue, language: str) -> Definition:
@@ -46,7 +60,7 @@ BLOCK = Block(
     doors=(
         Door("/collections/{layer}/queryables", {"GET": handlers.queryables}),
         Door("/collections/{layer}/schema", {"GET": handlers.schema}),
-        Door("/collections/{layer}/items", {"GET": handlers.items}),
+        Door("/collections/{layer}/items", {"GET": _items}),
         Door("/collections/{layer}/items/{fid:path}", {"GET": handlers.item}),
     ),
     definition=_definition,
