@@ -25,8 +25,8 @@ class UnknownRuleError(OnemapError):
 
 
 @dataclass(frozen=True)
-class Algorithm:
-    """One configured rule, as a list of processes tells of it.
+class RuleDescription:
+    """One configured rule, as a list of rules tells of it.
 
     Attributes
     ----------
@@ -77,10 +77,10 @@ def check(city: City) -> None:
         _make(city, declaration, nothing)
 
 
-def describe(city: City) -> list[Algorithm]:
+def describe(city: City) -> list[RuleDescription]:
     """Tell what the city's rules are, what they read and with which parameters, by id."""
     nothing = References(zone=city.declaration.zone, crs=city.crs)
-    return [_algorithm(_make(city, city.rules[rule], nothing)) for rule in sorted(city.rules)]
+    return [_description(_make(city, city.rules[rule], nothing)) for rule in sorted(city.rules)]
 
 
 def _declared(city: City, rule: str) -> RuleDeclaration:
@@ -114,9 +114,9 @@ def _error(
     return read(file).error(at, reason)
 
 
-def _algorithm(rule: Rule) -> Algorithm:
+def _description(rule: Rule) -> RuleDescription:
     declared = rule.declaration
-    return Algorithm(
+    return RuleDescription(
         id=declared.id,
         title=declared.title,
         version=declared.version,

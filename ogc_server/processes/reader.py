@@ -1,0 +1,169 @@
+"""The rows that an algorithm may read: those of one audience's catalogue, and nothing beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from analytics.algorithm import InputError
+from analytics.reader import Choice
+from layers.city import City
+from layers.errors import QueryError
+from layers.jurisdictions import Locator
+from layers.positions import PositionStore
+from layers.query import EVERYTHING, Query
+from layers.spec import LayerSpec
+from layers.store import Store
+from ogc_server.catalogue import Catalogue
+from ogc_server.parameters import parse_items
+from ogc_server.problem import RequestError
+
+_FEEDS = ("ais", "ais_identity", "gps")
+
+
+class CatalogueReader:
+    """The reader of a catalogue (see `analytics.reader.Reader`).
+
+    Parameters
+    ----------
+    catalogue : of the audience that asked.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._store: Store = catalogue.store
+
+    @property
+    def city(self) -> City:
+        """See `Reader.city`."""
+        return self._catalogue.city
+
+    @property
+    def whole(self) -> bool:
+        """See `Reader.whole`."""
+        audience = self._catalogue.audience
+        inside = {"public", "internal", "restricted"} <= audience.sensitivities
+        return inside and audience.scope == EVERYTHING and audience.departments is None
+
+    def layers(self) -> list[str]:
+        """See `Reader.layers`."""
+        return [spec.id for spec in self._catalogue]
+
+    def layer(self, layer: str, named: str = "collection") -> LayerSpec:
+        """See `Reader.layer`."""
+        try:
+            return self._catalogue.layer(layer)
+        except RequestError:
+            raise _no_layer(layer, named) from None
+
+    def select(self, choice: Choice) -> Query:
+        """See `Reader.select`."""
+        spec = self.layer(choice.layer, choice.named)
+        values = {"filter": choice.filter, "datetime": choice.datetime}
+        given = {name: value for name, value in values.items() if value is not None}
+        if choice.bbox is not None:
+            given["bbox"] = ",".join(map(repr, choice.bbox))
+        try:
+            query = parse_items(self._catalogue, spec, given).query
+        except RequestError as failure:
+            name = failure.parameter or ""
+            words = failure.description.removeprefix(f"{name}: ")
+            name = choice.filtered_by if name == "filter" else name
+            raise InputError(name, words) from failure
+        return query.but(limit=None, properties=None)
+
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        """See `Reader.frame`."""
+        with _refused():
+            return self._store.frame(self._walled(query))
+
+    def count(self, query: Query) -> int:
+        """See `Reader.count`."""
+        with _refused():
+            return self._catalogue.count(self._walled(query))
+
+    def _walled(self, query: Query) -> Query:
+        """Put the reader's walls into a question, whoever made it."""
+        self.layer(query.layer)
+        return query.but(scope=self._catalogue.audience.scope)
+
+    def cell_counts(self, choice: Choice, resolution: int) -> dict[int, int]:
+        """See `Reader.cell_counts`."""
+        try:
+            spec = self._catalogue.counted(choice.layer)
+        except RequestError:
+            raise _no_layer(choice.layer, choice.named) from None
+        query = self._catalogue.everything(spec.id)
+        if self._catalogue.audience.sees(spec):
+            query = self.select(choice)
+        elif (choice.filter, choice.bbox, choice.datetime) != (None, None, None):
+            raise InputError("", f"'{spec.id}' is a personal layer: only its whole can be counted")
+        with _refused():
+            return self._catalogue.cell_counts(spec, query, resolution)
+
+    def positions(
+        self,
+        feed: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        movers: Iterable[str] | None = None,
+    ) -> pa.Table:
+        """See `Reader.positions`: the administration's alone, each reader those on his own land."""
+        folder, audience = self._catalogue.folder, self._catalogue.audience
+        if feed not in _FEEDS or folder is None or not audience.internal:
+            raise InputError("feed", f"there is no feed '{feed[:40]}'")
+        found = PositionStore(folder / "positions").scan(
+            feed, start_ms=_ms(start), end_ms=_ms(end), movers=movers
+        )
+        if audience.scope == EVERYTHING or not found.num_rows:
+            return found
+        if "lon" not in found.column_names:
+            return found.slice(0, 0)
+        return found.filter(pa.array(self._own(found)))
+
+    def _own(self, fixes: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Whether each position lies in the reader's jurisdictions."""
+        points = shapely.points(fixes["lon"].to_numpy(), fixes["lat"].to_numpy())
+        codes = Locator(self.city, _Outlines(self._store)).codes(np.asarray(points, object))
+        prefixes = self._catalogue.audience.scope.jurisdictions or ()
+        return np.array([code is not None and code.startswith(prefixes) for code in codes], bool)
+
+
+class _Outlines:
+    """Outlines of all units, by which it is told whose land a place is; they are not given out."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def has_layer(self, layer: str) -> bool:
+        return layer in self._store.layers()
+
+    def revision(self, layer: str) -> int:
+        return self._store.revision(layer)
+
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        return self._store.frame(query)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _no_layer(layer: str, named: str) -> InputError:
+    return InputError(named, f"there is no layer '{layer[:60]}'")
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Tell a question that can't be computed as a fault of the inputs."""
+    try:
+        yield
+    except QueryError as failure:
+        raise InputError("", str(failure)) from failure
