@@ -7,8 +7,9 @@ exists for him at all, and whether he may change it, is answered here.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from layers.query import EVERYTHING, Scope
 from layers.spec import LayerSpec, Sensitivity
@@ -62,10 +63,38 @@ class Audience:
         """Whether they have a right."""
         return right in self.rights
 
+    @property
+    def walls(self) -> str:
+        """What they see, as text: equal for audiences that see the same, whatever their names."""
+        told = {
+            "sensitivities": sorted(self.sensitivities),
+            "jurisdictions": _listed(self.scope.jurisdictions),
+            "departments": _listed(self.departments),
+        }
+        return json.dumps(told, sort_keys=True)
+
+    def covers(self, walls: str) -> bool:
+        """Whether they see all that readers behind some `walls` see."""
+        other: dict[str, Any] = json.loads(walls)
+        prefixes, departments = self.scope.jurisdictions, self.departments
+        return (
+            self.sensitivities >= set(other["sensitivities"])
+            and (prefixes is None or _within(other["jurisdictions"], prefixes))
+            and (departments is None or departments >= set(other["departments"] or {""}))
+        )
+
     def _answers_for(self, spec: LayerSpec, level: Sensitivity) -> bool:
         if spec.sensitivity != level or self.departments is None:
             return True
         return spec.owner in self.departments
+
+
+def _listed(names: Any) -> list[str] | None:
+    return None if names is None else sorted(names)
+
+
+def _within(codes: list[str] | None, prefixes: tuple[str, ...]) -> bool:
+    return codes is not None and all(code.startswith(prefixes) for code in codes)
 
 
 # Whoever sits at the machine itself. Personal layers are never features.

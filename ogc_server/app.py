@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import traceback
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -32,6 +34,7 @@ from ogc_server.entrance import Entrance
 from ogc_server.gate import LOOPBACK_ORIGIN, Gate
 from ogc_server.missing import MissingPages, missing_page
 from ogc_server.problem import RequestError
+from ogc_server.processes.pool import Pool
 from ogc_server.sign_in import SignIn
 
 STATIC = Path(__file__).parent / "static"
@@ -65,7 +68,9 @@ def create_app(
     """
     door = entrance or Entrance(alone=audience)
     catalogues, engine, blocks = Catalogues(city, store, folder), Engine(), discover()
+    runs = Pool(catalogues, still=door.standing)
     app = Starlette(
+        lifespan=_lifespan(runs),
         routes=[
             *routes(blocks),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
@@ -86,7 +91,20 @@ def create_app(
     )
     app.state.catalogues, app.state.audience = catalogues, door.alone
     app.state.engine, app.state.blocks = engine, blocks
+    app.state.runs = runs
     return app
+
+
+def _lifespan(runs: Pool) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """At the start, end what an earlier server left running; at the end, what runs."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(runs.recover)
+        yield
+        await run_in_threadpool(runs.close)
+
+    return lifespan
 
 
 def _cross_origin(nameless: Audience | None, origins: Iterable[str]) -> Middleware:
@@ -101,7 +119,14 @@ def _cross_origin(nameless: Audience | None, origins: Iterable[str]) -> Middlewa
         allow_origin_regex=None if open_data else LOOPBACK_ORIGIN,
         allow_methods=METHODS,
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Location", "Content-Crs", "Content-Language"],
+        expose_headers=[
+            "ETag",
+            "Link",
+            "Location",
+            "Content-Crs",
+            "Content-Language",
+            "Preference-Applied",
+        ],
     )
 
 

@@ -15,17 +15,29 @@ from ogc_server.gate import BASE_KEY
 from ogc_server.negotiation import wanted_format, wanted_language
 from ogc_server.parameters import single_values
 from ogc_server.problem import bad_parameter
+from ogc_server.processes.pool import Pool
 from ogc_server.sign_in import ACTOR_KEY
 
 _PLAIN = ("f", "lang")
 
 
 class Asked:
-    """What every endpoint reads of a request: base URL, parameters, format, language, catalogue."""
+    """What every endpoint reads of a request: base URL, parameters, format, language, catalogue.
 
-    def __init__(self, request: Request, formats: tuple[str, ...] = ("json", "html")) -> None:
+    Parameters
+    ----------
+    formats : formats of the answer that are offered.
+    several : parameters that may be given more than once.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        formats: tuple[str, ...] = ("json", "html"),
+        several: tuple[str, ...] = (),
+    ) -> None:
         self.request = request
-        self.values = single_values(request.query_params.multi_items())
+        self.values = single_values(request.query_params.multi_items(), several)
         self.base: str = request.scope[BASE_KEY]
         self.catalogue: Catalogue = request.scope[CATALOGUE_KEY]
         headers = request.headers
@@ -54,6 +66,12 @@ class Asked:
         """The building blocks of the server."""
         blocks: tuple[Block, ...] = self.request.app.state.blocks
         return blocks
+
+    @property
+    def runs(self) -> Pool:
+        """Processes that run, and their jobs."""
+        pool: Pool = self.request.app.state.runs
+        return pool
 
     def layer(self) -> LayerSpec:
         """Return the layer that the path names."""

@@ -79,6 +79,24 @@ class Entrance:
         except OnemapError as failure:
             raise RefusedError(str(failure)) from failure
 
+    def standing(self, name: str, audience: Audience) -> Audience | None:
+        """What somebody who came in earlier may see by now; None where he may not come in.
+
+        Parameters
+        ----------
+        name, audience : as `admit` told them then.
+        """
+        if audience in (self.anonymous, self.alone) and name == audience.name:
+            nameless = self.anonymous if self.guarded else self.alone
+            return audience if nameless == audience else None
+        account = None if self.accounts is None else self.accounts.find(name)
+        if account is None or self.roles is None or not account.stands(self.clock()):
+            return None
+        try:
+            return self.roles.audience(account)
+        except OnemapError:
+            return None
+
     def _account(self, brought: Credentials) -> Account | None:
         if self.accounts is None:
             return None

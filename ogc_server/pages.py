@@ -90,7 +90,11 @@ def functions(asked: Asked, document: dict[str, Any]) -> str:
 
 def openapi(asked: Asked, document: dict[str, Any]) -> str:
     """Return the operations of the API definition as a table."""
-    rows = [(path, entry["get"]["summary"]) for path, entry in document["paths"].items()]
+    rows = [
+        (path, operation["summary"])
+        for path, entry in document["paths"].items()
+        for operation in entry.values()
+    ]
     return _page(asked, "definition.html", rows=rows, version=document["info"]["version"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,13 +71,18 @@ class ItemsRequest:
     at: int = 0
 
 
-def single_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Parameters by name; RequestError 400 for one that is given twice."""
+def single_values(
+    pairs: Iterable[tuple[str, str]], several: Collection[str] = ()
+) -> dict[str, str]:
+    """Parameters by name; RequestError 400 for one that is given twice.
+
+    Values of those in ``several`` are joined by commas.
+    """
     values: dict[str, str] = {}
     for name, value in pairs:
-        if name in values:
+        if name in values and name not in several:
             raise bad_parameter(name, "is given twice")
-        values[name] = value
+        values[name] = f"{values[name]},{value}" if name in values else value
     return values
 
 

@@ -16,12 +16,18 @@ class RequestError(Exception):
     code : OGC exception code, such as ``InvalidParameterValue`` or ``NotFound``.
     description : what was found and what was expected.
     parameter : name of the query parameter at fault, or None.
+    kind : URI of the kind of problem, where a standard defines one.
     """
 
     def __init__(
-        self, status: int, code: str, description: str, parameter: str | None = None
+        self,
+        status: int,
+        code: str,
+        description: str,
+        parameter: str | None = None,
+        kind: str = "about:blank",
     ) -> None:
-        self.status, self.code = status, code
+        self.status, self.code, self.kind = status, code, kind
         self.description, self.parameter = description, parameter
         super().__init__(description)
 
@@ -31,7 +37,7 @@ class RequestError(Exception):
         With those of RFC 9457 beside.
         """
         answer: dict[str, Any] = {
-            "type": "about:blank",
+            "type": self.kind,
             "title": self.code,
             "status": self.status,
             "detail": self.description,

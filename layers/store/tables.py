@@ -33,6 +33,7 @@ from layers.spec import LayerSpec, PropertySpec, PropertyType
 Backend = Literal["sqlite", "postgresql"]
 MAX_NAME = 44  # PostgreSQL cuts identifiers at 63 bytes; indexes and history add to a layer's name.
 COVER, STATE, REVISION = "cell_cover", "onemap_state", "onemap_revision"
+JOB, JOB_RESULT = "onemap_job", "onemap_job_result"
 _RESERVED = ("gpkg_", "rtree_", "sqlite_", "onemap_", "pg_", COVER, "spatial_ref_sys")
 
 
@@ -259,4 +260,36 @@ revision = Table(
     Column("gid", _whole(), primary_key=True),
     Column("layer", _text(), nullable=False, unique=True),
     Column("revision", _whole(), nullable=False),
+)
+job = Table(
+    JOB,
+    SHARED,
+    Column("id", _text(), primary_key=True),
+    Column("process", _text(), nullable=False),
+    Column("version", _text(), nullable=False),
+    Column("actor", _text(), nullable=False),
+    Column("walls", _text(), nullable=False),
+    Column("inputs", _text(), nullable=False),
+    Column("wishes", _text(), nullable=False),
+    Column("status", _text(), nullable=False),
+    Column("progress", _whole(), nullable=False),
+    Column("message", _text(), nullable=False),
+    Column("fault", _text()),
+    Column("created", Instant(), nullable=False),
+    Column("started", Instant()),
+    Column("finished", Instant()),
+    Column("updated", Instant(), nullable=False),
+    Column("worker", _text(), nullable=False),
+    Column("lease", Instant(), nullable=False),
+)
+Index("ix_job_created", job.c.created)
+job_result = Table(
+    JOB_RESULT,
+    SHARED,
+    Column("job", _text(), primary_key=True),
+    Column("output", _text(), primary_key=True),
+    Column("place", _whole(), nullable=False),
+    Column("media", _text(), nullable=False),
+    Column("content", LargeBinary()),
+    Column("file", _text()),
 )

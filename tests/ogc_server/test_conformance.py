@@ -146,7 +146,11 @@ def test_ogcapi_features_1_oas30(client: TestClient) -> None:
     kinds = {p["name"]: (p["style"], p["explode"], p["schema"]) for p in own}
     assert kinds["height_m"] == ("form", False, {"type": "number"})
     assert kinds["kind"][2] == {"type": "string", "enum": ["buoy", "beacon", "lighthouse"]}
-    names = [operation["get"]["operationId"] for operation in document["paths"].values()]
+    names = [
+        operation["operationId"]
+        for entry in document["paths"].values()
+        for operation in entry.values()
+    ]
     assert len(names) == len(set(names))
 
 
