@@ -57,6 +57,9 @@ class Query:
     layer : id of the layer.
     bbox : (minx, miny, maxx, maxy) in EPSG:4326, closed; minx > maxx crosses the antimeridian.
     time : span that the layer's time field must meet.
+    unknown_meets : whether a row without a time meets every ``time``, and one without a place every
+        ``bbox``, as OGC API – Features has it (OGC 17-069r4, requirements fc-time-response C and
+        fc-bbox-response C).
     where : CQL2-JSON expression as plain dicts (OGC 21-065); geometries in EPSG:4326.
     geometry, predicate : spatial condition on the row's geometry.
     cells : H3 cells, as integers, of any resolution not finer than the layer's.
@@ -74,6 +77,7 @@ class Query:
     layer: str
     bbox: Box | None = None
     time: TimeInterval | None = None
+    unknown_meets: bool = False
     where: dict[str, Any] | None = None
     geometry: shapely.Geometry | None = None
     predicate: SpatialPredicate = "intersects"

@@ -100,6 +100,7 @@ def parse_items(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]
     query = catalogue.everything(spec.id).but(
         bbox=_bbox(catalogue, spec, values),
         time=_time(spec, values),
+        unknown_meets=True,
         where=_where(catalogue, spec, values),
         cells=_cells(spec, values),
         as_of=parse_instant(values["as_of"], "as_of") if "as_of" in values else None,

@@ -22,6 +22,8 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 _GEOGRAPHIC = ("4326", "4490")
 _EDGE_POINTS = 21
+# Degrees, about a millimetre: what a place loses on its way to metres and back.
+_ROUNDING = 1e-8
 _METRIC_DECIMALS, _DEGREE_DECIMALS = 3, 7
 
 
@@ -66,6 +68,8 @@ def swaps_axes(uri: str) -> bool:
 def box_to_lonlat(box: Box, uri: str, parameter: str = "bbox") -> Box:
     """Bring a box to lon/lat; its edges are followed, not only its corners.
 
+    A box in metres grows by a millimetre, so that places on its edge aren't lost to rounding.
+
     In degrees minx > maxx crosses the antimeridian; in metres nothing does.
 
     Raises
@@ -88,7 +92,10 @@ def box_to_lonlat(box: Box, uri: str, parameter: str = "bbox") -> Box:
     lon, lat = to_lonlat(xs, ys, proj_name(uri))
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         raise bad_parameter(parameter, "holds a box outside of where its CRS is defined")
-    return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
+    lowest, highest = (lon.min(), lat.min()), (lon.max(), lat.max())
+    minx, miny = (float(end) - _ROUNDING for end in lowest)
+    maxx, maxy = (float(end) + _ROUNDING for end in highest)
+    return max(minx, -180.0), max(miny, -90.0), min(maxx, 180.0), min(maxy, 90.0)
 
 
 def texts_in(texts: list[str | None], uri: str) -> list[str | None]:

@@ -101,9 +101,11 @@ def conditions(grammar: Grammar, spec: LayerSpec, query: Query, branch: Branch) 
     if query.fids is not None:
         found.append(grammar.one_of(t.c.fid, list(query.fids)) if query.fids else false())
     if query.time is not None:
-        found.append(_meets_time(spec, t, query.time))
+        found.append(_meets_time(spec, t, query.time, query.unknown_meets))
     if query.bbox is not None:
-        found.append(_meets_bbox(grammar, spec, branch, query.bbox))
+        met = _meets_bbox(grammar, spec, branch, query.bbox)
+        # A row without a place is the one without a cell, which has an index.
+        found.append(or_(met, t.c.h3.is_(None)) if query.unknown_meets else met)
     if query.geometry is not None:
         found.append(_relates(grammar, spec, branch, query.predicate, query.geometry))
     if query.cells is not None:
@@ -125,7 +127,7 @@ def _routed_to(column: ColumnElement[Any], departments: tuple[str, ...]) -> Bool
     return or_(*named) if named else false()
 
 
-def _meets_time(spec: LayerSpec, t: FromClause, interval: TimeInterval) -> Bool:
+def _meets_time(spec: LayerSpec, t: FromClause, interval: TimeInterval, unknown: bool) -> Bool:
     if spec.time_field is None:
         raise QueryError(f"layer '{spec.id}' has no time field")
     column = t.c[spec.time_field]
@@ -140,7 +142,8 @@ def _meets_time(spec: LayerSpec, t: FromClause, interval: TimeInterval) -> Bool:
     if interval.end is not None:
         end = interval.end.astimezone(UTC)
         parts.append(column <= (end.date() if days else to_ms(end)))
-    return and_(*parts) if parts else column.is_not(None)
+    known = and_(*parts) if parts else column.is_not(None)
+    return or_(known, column.is_(None)) if unknown else known
 
 
 def _up_to_ms(moment: datetime) -> datetime:

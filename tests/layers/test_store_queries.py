@@ -51,6 +51,15 @@ class TestBox:
         assert found(store, Query("way", bbox=(6, 0, 9, 3))) == []
         assert found(store, Query("way", bbox=(4, 4, 5, 5))) == ["w"]
 
+    def test_a_row_without_a_place_meets_it_where_that_is_asked_for(self, store: Store) -> None:
+        store.create(MARK)
+        put(store, MARK, make_rows(list("abc"), [shapely.Point(0, 0), shapely.Point(5, 5), None]))
+        asked = Query("mark", bbox=(-1, -1, 1, 1))
+        assert found(store, asked) == ["a"]
+        assert found(store, asked.but(unknown_meets=True)) == ["a", "c"]
+        none = asked.but(unknown_meets=True, scope=Scope(jurisdictions=("nowhere",)))
+        assert found(store, none) == []
+
     @pytest.mark.parametrize("box", [(0, 1, 1, 0), (0, 0, float("nan"), 1)])
     def test_nonsense_is_refused(self, store: Store, box: Any) -> None:
         store.create(MARK)
@@ -71,6 +80,16 @@ class TestTime:
         assert during(MONDAY + timedelta(microseconds=1), None) == ["b", "c"]
         assert during(None, MONDAY + timedelta(microseconds=999)) == ["a"]
         assert during(None, None) == ["a", "b", "c"]
+
+    def test_a_row_without_a_time_meets_every_time_where_that_is_asked_for(
+        self, store: Store
+    ) -> None:
+        store.create(MARK)
+        put(store, MARK, make_rows(list("abc"), seen_at=[MONDAY, MONDAY + DAY, None]))
+        asked = Query("mark", time=TimeInterval(MONDAY, MONDAY))
+        assert found(store, asked) == ["a"]
+        assert found(store, asked.but(unknown_meets=True)) == ["a", "c"]
+        assert store.count(asked.but(unknown_meets=True)) == 2
 
     def test_a_date_field_holds_whole_days(self, store: Store) -> None:
         permit = make_spec("permit", time_field="built")

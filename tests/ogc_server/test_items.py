@@ -123,6 +123,12 @@ def test_open_ends_of_time_as_clients_write_them(client: TestClient, span: str) 
     assert timed >= ROWS * 0.8
 
 
+def test_datetime_keeps_features_whose_time_is_unknown(client: TestClient) -> None:
+    document = get(client, f"{MARKS}?datetime=1999-01-01&limit=1000")
+    days = [feature["properties"]["checked_on"] for feature in document["features"]]
+    assert days and set(days) == {None}
+
+
 def test_datetime_does_not_choose_among_timeless_features(client: TestClient) -> None:
     assert get(client, "/collections/ferry/items?datetime=1999-01-01")["numberMatched"] == ROWS
 

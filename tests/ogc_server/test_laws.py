@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+import pyproj
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,6 +128,14 @@ def test_lon_lat_passes_unchanged() -> None:
 @pytest.fixture(scope="module")
 def catalogue(city: City, store: Store) -> Catalogue:
     return Catalogue(city, store)
+
+
+def test_a_box_in_metres_keeps_what_lies_on_its_edge() -> None:
+    uri = "http://www.opengis.net/def/crs/EPSG/0/3857"
+    for lon, lat in ((-75.1234567, -42.7654321), (121.9, 31.2), (-0.1, 0.3)):
+        x, y = pyproj.Transformer.from_crs("EPSG:4326", uri, always_xy=True).transform(lon, lat)
+        minx, miny, maxx, maxy = box_to_lonlat((x, y, x, y), uri)
+        assert minx < lon < maxx and miny < lat < maxy and maxx - minx < 1e-7
 
 
 def test_a_box_upside_down_in_metres_is_refused() -> None:
