@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check unit bench clean system-packages
+.PHONY: help install run test check unit cite fuzz bench clean system-packages
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ check: $(VENV)/installed-tests  ## lint, types, import layering
 
 unit: $(VENV)/installed-tests  ## the tests alone
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+
+cite: $(VENV)/installed-tests  ## put the standards' test suites to a running server: passed, failed, skipped (URL=… for another)
+	@$(BIN)/python -m tests.cite $(URL)
 
 bench: $(VENV)/installed-tests system-packages  ## measure against peers, keep the table in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

@@ -40,14 +40,14 @@ class Served:
         return box
 
 
-def filled_store(city: City, path: Path, many: int = MANY) -> Store:
-    """A GeoPackage with ``many`` rows of one layer and a few of each other."""
+def filled_store(city: City, path: Path, many: int = MANY, few: int = FEW) -> Store:
+    """A GeoPackage with ``many`` rows of one layer and a ``few`` of each other."""
     store = open_store(str(path), city)
     for spec in city.layers.values():
         store.create(spec)
     with store.transaction() as writing:
         for spec in city.layers.values():
-            number = many if spec.id == LAYER else FEW
+            number = many if spec.id == LAYER else few
             writing.upsert(spec, rows(spec, city, number), at=AT, source="test")
     return store
 

@@ -15,11 +15,15 @@ from tests.cite.suite import NotApplicable, Suite
 from tests.cite.web import GEOJSON, Document, Web, items_url, link, links
 
 SUITE = Suite(
+    "features-1",
     "OGC API – Features – Part 1: Core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0",
 )
-CRS84 = ("http://www.opengis.net/def/crs/OGC/1.3/CRS84", "http://www.opengis.net/def/crs/OGC/0/CRS84h")
-# Across the meridian, the equator, the antimeridian, and at the poles, as abstract test 15 asks for.
+CRS84 = (
+    "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
+    "http://www.opengis.net/def/crs/OGC/0/CRS84h",
+)
+# Across the meridian, the equator, the antimeridian, at the poles, as abstract test 15 asks for.
 BOXES = (
     (-1.5, 50.0, 1.5, 53.0),
     (-80.0, -5.0, -70.0, 5.0),
@@ -58,8 +62,9 @@ def page_flaws(page: Document, what: str, since: datetime) -> Iterator[str]:
         moment = datetime.fromisoformat(stamp)
         if not since - timedelta(seconds=2) <= moment <= datetime.now(UTC) + timedelta(seconds=2):
             yield f"{what}: timeStamp {stamp} is not the time of the answer"
-    if page.get("numberReturned", len(page["features"])) != len(page["features"]):
-        yield f"{what}: numberReturned {page['numberReturned']} for {len(page['features'])} features"
+    told, held = page.get("numberReturned"), len(page["features"])
+    if told not in (None, held):
+        yield f"{what}: numberReturned {told} for {held} features"
 
 
 def asked(web: Web, collection: Document, **values: Any) -> Iterator[str]:
@@ -140,7 +145,9 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("core", "conformance-success")
 def _(web: Web) -> Iterator[str]:
     for uri in sorted(web.conformance):
-        if not re.fullmatch(r"https?://www\.opengis\.net/spec/[\w.-]+/[\d.]+/(conf|req)/[\w./-]+", uri):
+        if not re.fullmatch(
+            r"https?://www\.opengis\.net/spec/[\w.-]+/[\d.]+/(conf|req)/[\w./-]+", uri
+        ):
             yield f"{uri} is no URI of a conformance class"
 
 
@@ -263,8 +270,9 @@ def _(web: Web) -> Iterator[str]:
     yield from definition_flaws(web, "limit", {"type": "integer"})
     for one in web.feature_collections:
         schema = (web.parameter(f"/collections/{one['id']}/items", "limit") or {}).get("schema", {})
-        if schema.get("minimum", 0) < 1 or schema.get("default", 0) < 1:
-            yield f"{one['id']}: limit has minimum {schema.get('minimum')}, default {schema.get('default')}"
+        for key in ("minimum", "default"):
+            if schema.get(key, 0) < 1:
+                yield f"{one['id']}: limit has {key} {schema.get(key)}"
 
 
 @SUITE.check("core", "fc-limit-response")
@@ -368,7 +376,11 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("core", "query-param-invalid")
 def _(web: Web) -> Iterator[str]:
     wrong = [{"limit": "-1"}, {"limit": "many"}, {"bbox": "1,2,3"}, {"bbox": "a,b,c,d"}]
-    wrong += [{"datetime": "yesterday"}, {"datetime": "2020-13-01T00:00:00Z"}, {"bbox": "NaN,0,1,1"}]
+    wrong += [
+        {"datetime": "yesterday"},
+        {"datetime": "2020-13-01T00:00:00Z"},
+        {"bbox": "NaN,0,1,1"},
+    ]
     for one in web.feature_collections:
         for values in wrong:
             status = web.get(items_url(one), **values).status_code

@@ -1,4 +1,4 @@
-"""Abstract test suite of OGC API – Features – Part 2: Coordinate Reference Systems (OGC 18-058r1)."""
+"""Abstract test suite of OGC API – Features – Part 2: reference systems (OGC 18-058r1)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.cite.suite import NotApplicable, Suite
 from tests.cite.web import GEOJSON, Document, Web, items_url
 
 SUITE = Suite(
+    "features-2",
     "OGC API – Features – Part 2: Coordinate Reference Systems by Reference",
     "http://www.opengis.net/spec/ogcapi-features-2/1.0",
 )
@@ -148,7 +149,10 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("crs", "bbox-crs-parameter")
 def _(web: Web) -> Iterator[str]:
     for one in spatial(web):
-        for box in (one["extent"]["spatial"]["bbox"][0], _grown(one["extent"]["spatial"]["bbox"][0])):
+        for box in (
+            one["extent"]["spatial"]["bbox"][0],
+            _grown(one["extent"]["spatial"]["bbox"][0]),
+        ):
             expected = _ids(web, one, bbox=_text(box))
             for uri in systems(web, one):
                 moved = from_lonlat(uri).transform_bounds(*box, densify_pts=21)
