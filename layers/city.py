@@ -141,6 +141,11 @@ class City:
         except KeyError:
             raise UnknownLayerError(raster, list(self.rasters), "raster") from None
 
+    @cached_property
+    def platform_layers(self) -> frozenset[str]:
+        """Ids of the layers that the platform itself writes: alerts, cases, tracks, lineage."""
+        return frozenset(path.stem for path in SYSTEM_LAYERS.glob("*.yaml"))
+
     def path(self, relative: str) -> Path:
         """Return a file inside the city's folder.
 

@@ -45,6 +45,8 @@ class Door:
         functions run in worker threads, coroutines on the event loop.
     allowed : methods of ``methods`` that this client may use, for what only some may do; None for
         all. What isn't allowed answers as if it did not exist.
+    told : headers of the answer to OPTIONS by the method that they are about, such as
+        ``Accept-Patch`` for PATCH; sent where that method is allowed.
     owns : whether a collection, no layer, is this door's; takes catalogue and id. Such a door
         answers for these collections alone, and leaves the path to other doors for the rest; the
         path must have the parameter ``{layer}``. None for a door that answers for all.
@@ -53,6 +55,7 @@ class Door:
     path: str
     methods: Mapping[str, Endpoint]
     allowed: Callable[[Request], Iterable[str]] | None = None
+    told: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     owns: Callable[[Catalogue, str], bool] | None = None
 
 

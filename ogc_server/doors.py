@@ -60,7 +60,9 @@ def _answer(
         door = door or general[0]
         offered = door.methods if door.allowed is None else await _allowed(door, request)
         if request.method == "OPTIONS":
-            return Response(status_code=200, headers={"Allow": _allow(offered)})
+            told = [door.told[method] for method in offered if method in door.told]
+            headers = {"Allow": _allow(offered), **{k: v for row in told for k, v in row.items()}}
+            return Response(status_code=200, headers=headers)
         method = "GET" if request.method == "HEAD" else request.method
         if method not in offered:
             words = f"{request.method} is not offered here"

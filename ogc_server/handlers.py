@@ -33,6 +33,7 @@ from ogc_server.parameters import (
     refusal,
 )
 from ogc_server.problem import bad_parameter, not_found
+from ogc_server.versions import form_of, tag_of, version_of, whole_row
 
 _ALL_FORMATS = ("json", "html", "jsonld", "csv")
 
@@ -219,18 +220,34 @@ def item(request: Request) -> Response:
     wanted = parse_item(asked.catalogue, spec, asked.values)
     if asked.format == "jsonld":
         return _left_to_engine(request)
-    tag = etag(request, [asked.catalogue.revision(one) for one in (spec.id, *FINDINGS)])
-    held = unchanged(request, tag)
-    if held is not None:
-        return held
     fid = request.path_params["fid"]
     try:
+        tag = _item_tag(asked, spec, wanted, fid)
+        held = unchanged(request, tag)
+        if held is not None:
+            return held
         document = item_document(asked.catalogue, wanted, fid, asked.place())
     except QueryError as failure:
         raise not_found(f"item '{fid}' of collection '{spec.id}'") from failure
     if asked.format == "html":
         return html_answer(pages.item(asked, spec, document), asked.language, tag)
     return data_answer(document, GEOJSON, tag, Content_Crs=f"<{wanted.crs}>")
+
+
+def _item_tag(asked: Asked, spec: LayerSpec, wanted: ItemsRequest, fid: str) -> str:
+    """Tag of one item: by its own content as JSON, so that it can be given back to change it.
+
+    A page tells of findings in other layers too.
+    """
+    if asked.format == "html":
+        revisions = [asked.catalogue.revision(one) for one in (spec.id, *FINDINGS)]
+        return etag(asked.request, revisions)
+    stored = asked.catalogue.city.layers[spec.id]
+    query = whole_row(asked.catalogue, stored, fid).but(as_of=wanted.query.as_of)
+    page = asked.catalogue.store.page(query)
+    if not page.fids:
+        raise not_found(f"item '{fid}' of collection '{spec.id}'")
+    return tag_of(version_of(page), form_of(asked.base, asked.values))
 
 
 class _Left(Response):

@@ -12,7 +12,7 @@ from layers.spec import LayerSpec, PropertySpec
 from layers.store import Page
 from layers.text import Text
 
-CELL = "h3"
+CELL, JURISDICTION = "h3", "jurisdiction"
 # Names that no declaration may use, so its own check would refuse them.
 _COLUMNS = (
     PropertySpec.model_construct(
@@ -25,7 +25,7 @@ _COLUMNS = (
         ),
     ),
     PropertySpec.model_construct(
-        name="jurisdiction",
+        name=JURISDICTION,
         type="string",
         title=Text(en="Jurisdiction", zh="所属辖区"),
         description=Text(

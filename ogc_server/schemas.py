@@ -29,7 +29,9 @@ def schema(spec: LayerSpec, base: str, language: str) -> dict[str, Any]:
     base : URL of the server.
     language : language of titles.
     """
-    return _with_geometry(spec, f"{collection_url(base, spec.id)}/schema", language)
+    document = _with_geometry(spec, f"{collection_url(base, spec.id)}/schema", language)
+    document["additionalProperties"] = False
+    return document
 
 
 def queryables(spec: LayerSpec, base: str, language: str) -> dict[str, Any]:

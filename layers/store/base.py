@@ -80,6 +80,14 @@ class Transaction(ABC):
         """Move rows to history; return how many there were."""
 
     @abstractmethod
+    def page(self, query: Query) -> Page:
+        """One page of a layer as it stands inside this unit (see `Store.page`)."""
+
+    @abstractmethod
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        """All rows as they stand inside this unit (see `Store.frame`)."""
+
+    @abstractmethod
     def put_state(self, name: str, state: bytes) -> None:
         """Keep the state of a feed or rule under a name, in the same unit as the rows."""
 

@@ -136,6 +136,11 @@ class SqlStore(SqlDatabase):
 
     def page(self, query: Query) -> Page:
         """See `Store.page`."""
+        with self.reading() as connection:
+            return self.page_on(connection, query)
+
+    def page_on(self, connection: Connection, query: Query) -> Page:
+        """Read one page on an open connection."""
         tables = self.tables(query.layer)
         names = _wanted(tables.spec, query)
         keys = [k.name for k in keys_of(tables.spec, query)]
@@ -151,8 +156,7 @@ class SqlStore(SqlDatabase):
         statement = self._ordered(tables, query, pick)
         if query.limit is not None:
             statement = statement.limit(query.limit + 1)
-        with self.reading() as connection:
-            rows = connection.execute(statement).all()
+        rows = connection.execute(statement).all()
         more = query.limit is not None and len(rows) > query.limit
         rows = rows[: query.limit] if more else rows
         first = 1 + len(keys)
@@ -170,6 +174,13 @@ class SqlStore(SqlDatabase):
 
     def frames(self, query: Query, size: int = 50_000) -> Iterator[gpd.GeoDataFrame]:
         """See `Store.frames`."""
+        with self.reading() as connection:
+            yield from self.frames_on(connection, query, size)
+
+    def frames_on(
+        self, connection: Connection, query: Query, size: int = 50_000
+    ) -> Iterator[gpd.GeoDataFrame]:
+        """Read frames on an open connection."""
         tables = self.tables(query.layer)
         names = [*_wanted(tables.spec, query), *FRAME_EXTRAS]
         names = list(dict.fromkeys(names))
@@ -182,14 +193,13 @@ class SqlStore(SqlDatabase):
         statement = self._ordered(tables, query, pick)
         if query.limit is not None:
             statement = statement.limit(query.limit)
-        with self.reading() as connection:
-            streamed = connection.execution_options(stream_results=True, max_row_buffer=size)
-            empty = True
-            for rows in streamed.execute(statement).partitions(size):
-                empty = False
-                yield self._frame(tables.spec, names, geometry, rows)
-            if empty:
-                yield self._frame(tables.spec, names, geometry, [])
+        options = {"stream_results": True, "max_row_buffer": size}
+        empty = True
+        for rows in connection.execute(statement, execution_options=options).partitions(size):
+            empty = False
+            yield self._frame(tables.spec, names, geometry, rows)
+        if empty:
+            yield self._frame(tables.spec, names, geometry, [])
 
     def _frame(
         self, spec: LayerSpec, names: list[str], geometry: bool, rows: Sequence[Any]

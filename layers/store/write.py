@@ -11,14 +11,16 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import shapely
 from sqlalchemy import Connection, Text, case, cast, func, insert, literal, select, text
 
 from layers import h3cover, h3grid
 from layers.errors import StoreError
 from layers.jurisdictions import representative_points
+from layers.query import Query
 from layers.spec import LayerSpec, PropertySpec
-from layers.store.base import Transaction, WriteCount
+from layers.store.base import Page, Transaction, WriteCount
 from layers.store.batch import Batch, Geometries, make_batch
 from layers.store.conditions import history_cover
 from layers.store.sql import SqlStore
@@ -308,6 +310,14 @@ class SqlTransaction(Transaction):
         if total:
             self.touched.add(spec.id)
         return total
+
+    def page(self, query: Query) -> Page:
+        """See `Transaction.page`."""
+        return self.store.page_on(self.connection, query)
+
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        """See `Transaction.frame`."""
+        return pd.concat(list(self.store.frames_on(self.connection, query)), ignore_index=True)
 
     def put_state(self, name: str, state: bytes) -> None:
         """See `Transaction.put_state`."""

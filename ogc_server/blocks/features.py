@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc_server import handlers
+from ogc_server import handlers, transactions
 from ogc_server.block import Block, Definition, Door
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
@@ -39,6 +39,10 @@ BLOCK = Block(
         "ogcapi-features-3/1.0/conf/queryables-query-parameters",
         "ogcapi-features-3/1.0/conf/filter",
         "ogcapi-features-3/1.0/conf/features-filter",
+        "ogcapi-features-4/1.0/conf/create-replace-delete",
+        "ogcapi-features-4/1.0/conf/update",
+        "ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+        "ogcapi-features-4/1.0/conf/features",
         "ogcapi-features-5/1.0/conf/schemas",
         "ogcapi-features-5/1.0/conf/core-roles-features",
         "ogcapi-features-5/1.0/conf/returnables-and-receivables",
@@ -60,8 +64,23 @@ BLOCK = Block(
     doors=(
         Door("/collections/{layer}/queryables", {"GET": handlers.queryables}),
         Door("/collections/{layer}/schema", {"GET": handlers.schema}),
-        Door("/collections/{layer}/items", {"GET": _items}),
-        Door("/collections/{layer}/items/{fid:path}", {"GET": handlers.item}),
+        Door(
+            "/collections/{layer}/items",
+            {"GET": _items, "POST": transactions.create},
+            allowed=transactions.allowed_on_items,
+            told=transactions.ACCEPTED,
+        ),
+        Door(
+            "/collections/{layer}/items/{fid:path}",
+            {
+                "GET": handlers.item,
+                "PUT": transactions.replace_item,
+                "PATCH": transactions.patch_item,
+                "DELETE": transactions.delete_item,
+            },
+            allowed=transactions.allowed_on_item,
+            told=transactions.ACCEPTED,
+        ),
     ),
     definition=_definition,
 )

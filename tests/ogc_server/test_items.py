@@ -302,8 +302,9 @@ def test_answers_are_compressed_for_those_who_can_read_it(client: TestClient) ->
     assert "content-encoding" not in plain.headers
 
 
-def test_only_reading_is_offered(client: TestClient) -> None:
-    for path in (MARKS, f"{MARKS}/navigation_mark-000003"):
+def test_of_what_the_platform_writes_only_reading_is_offered(client: TestClient) -> None:
+    alerts = "/collections/alert/items"
+    for path in (alerts, f"{alerts}/alert-000003"):
         assert client.options(path).headers["allow"] == "GET, HEAD, OPTIONS"
         head = client.head(path)
         assert head.status_code == 200 and not head.content
