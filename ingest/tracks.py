@@ -17,12 +17,9 @@ import pyarrow as pa
 import shapely
 
 from layers import crs as systems
+from layers.trajectory import GAP_MS, breaks
 
-GAP_MS = 30 * 60 * 1000
 TOLERANCE_M = 20.0
-# Nothing on water or road is that fast: two movers share one identity, or a position is wrong.
-FASTEST_MPS = 70.0
-_EARTH_M = 6_371_008.8
 _FAR_DEG = 0.05
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -100,27 +97,13 @@ def tracks_of(
 def _segments(
     codes: npt.NDArray[np.integer], t: Ints, lon: Floats, lat: Floats, gap_ms: int
 ) -> tuple[Ints, Ints]:
-    """First row and number of rows of each run of at least two positions.
-
-    Beside silence, a jump cuts: faster than anything moves, or over the antimeridian.
-    """
+    """First row and number of rows of each run of at least two positions."""
     if not len(t):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    wait = np.diff(t)
-    breaks = (np.diff(codes) != 0) | (wait > gap_ms) | (np.abs(np.diff(lon)) > 180)
-    # A second of grace: clocks are cut to whole seconds.
-    breaks |= _steps_m(lon, lat) > FASTEST_MPS * (wait / 1000 + 1)
-    first = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+    cut = (np.diff(codes) != 0) | breaks(t, lon, lat, gap_ms)
+    first = np.concatenate([[0], np.flatnonzero(cut) + 1])
     count = np.diff(np.append(first, len(t)))
     return first[count > 1], count[count > 1]
-
-
-def _steps_m(lon: Floats, lat: Floats) -> Floats:
-    """Great-circle distances between neighbours (haversine formula on the mean sphere), m."""
-    phi = np.radians(lat)
-    half = np.sin(np.diff(phi) / 2) ** 2
-    half += np.cos(phi[1:]) * np.cos(phi[:-1]) * np.sin(np.radians(np.diff(lon)) / 2) ** 2
-    return np.asarray(2 * _EARTH_M * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
 
 
 def _lines(

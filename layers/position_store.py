@@ -39,6 +39,8 @@ _FEED = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1)
 _EVERYWHERE = "none"
+# Rows are sorted by mover, so that one mover's are in few groups and the others are passed over.
+_ROW_GROUP = 16_384
 
 
 class PositionStore:
@@ -122,6 +124,17 @@ class PositionStore:
         folder = self._feed(feed) / "_batches"
         return sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
 
+    def state(
+        self, feed: str, start_ms: int | None = None, end_ms: int | None = None
+    ) -> tuple[str, ...]:
+        """Names of the files that hold a half-open interval: what equal names hold is equal."""
+        paths = self._paths(feed, start_ms, end_ms, None)
+        return tuple(path.removeprefix(f"{self._feed(feed)}{os.sep}") for path in paths)
+
+    def part(self, feed: str, name: str, columns: list[str]) -> pa.Table:
+        """Rows of one file named by `state`, sorted by (mover, t, pid)."""
+        return pq.read_table(self._feed(feed) / name, columns=_wanted(columns), partitioning=None)
+
     def days(self, feed: str) -> list[date]:
         """UTC days that hold positions, sorted."""
         return sorted({_day_of(name) for name in self._files(feed)})
@@ -180,7 +193,7 @@ class PositionStore:
     def _write_part(self, folder: Path, day: str, cell: str, rows: pa.Table, stem: str) -> str:
         name = f"day={day}/cell={cell}/{stem}.parquet"
         sink = pa.BufferOutputStream()
-        pq.write_table(rows, sink, compression="zstd", write_statistics=True)
+        pq.write_table(rows, sink, compression="zstd", row_group_size=_ROW_GROUP)
         _replace(folder / name, sink.getvalue())
         return name
 

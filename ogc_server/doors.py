@@ -36,10 +36,11 @@ def routes(blocks: Iterable[Block]) -> list[Route]:
 
 
 def _rank(path: str) -> list[tuple[int, str]]:
-    """Fixed parts before parameters, parameters before those that swallow the rest of a path."""
-    ranks = []
-    for part in path.split("/"):
-        kind = 2 if part.endswith(":path}") else 1 if "{" in part else 0
+    """Fixed parts before parameters, parameters before those that swallow more of a path."""
+    ranks, parts = [], path.split("/")
+    for number, part in enumerate(parts):
+        swallows = 2 if number < len(parts) - 1 else 3
+        kind = swallows if part.endswith(":path}") else 1 if "{" in part else 0
         ranks.append((kind, part))
     return ranks
 

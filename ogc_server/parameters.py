@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from layers.city import City
 from layers.errors import QueryError
 from layers.h3grid import parse_cell, resolution_of
 from layers.query import Box, Query, SortKey
@@ -95,7 +96,7 @@ def parse_items(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]
         400 naming the parameter that is unknown or has a value that can't be used.
     """
     _refuse_unknown(spec, values)
-    offset = _whole(values, "offset", 0, 0, _FURTHEST_OFFSET)
+    offset = parse_whole(values, "offset", 0, 0, _FURTHEST_OFFSET)
     after = read_token(values["after"]) if values.get("after") else None
     query = catalogue.everything(spec.id).but(
         bbox=_bbox(catalogue, spec, values),
@@ -107,9 +108,9 @@ def parse_items(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]
         sort=_sort(spec, values),
         after=after,
         offset=0 if after is not None else offset,
-        limit=min(_whole(values, "limit", DEFAULT_LIMIT, 1, None), MAXIMUM_LIMIT),
+        limit=min(parse_whole(values, "limit", DEFAULT_LIMIT, 1, None), MAXIMUM_LIMIT),
         properties=_properties(spec, values),
-        skip_geometry=_truth(values, "skipGeometry"),
+        skip_geometry=parse_truth(values, "skipGeometry"),
     )
     return ItemsRequest(
         spec,
@@ -144,7 +145,10 @@ def _refuse_unknown(spec: LayerSpec, values: Mapping[str, str]) -> None:
             )
 
 
-def _whole(values: Mapping[str, str], name: str, default: int, low: int, high: int | None) -> int:
+def parse_whole(
+    values: Mapping[str, str], name: str, default: int, low: int, high: int | None
+) -> int:
+    """Read a whole number; RequestError 400 for anything else, and beyond its bounds."""
     text = values.get(name)
     if text is None:
         return default
@@ -156,7 +160,8 @@ def _whole(values: Mapping[str, str], name: str, default: int, low: int, high: i
     return number
 
 
-def _truth(values: Mapping[str, str], name: str) -> bool:
+def parse_truth(values: Mapping[str, str], name: str) -> bool:
+    """Read ``true`` or ``false``, false where it is missing; RequestError 400 for another text."""
     return _choice(values, name, ("true", "false"), "false") == "true"
 
 
@@ -168,19 +173,31 @@ def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...], defa
 
 
 def _bbox(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) -> Box | None:
+    box = parse_box(catalogue.city, values)
+    # A register has no places that a box could choose among.
+    return None if not spec.has_geometry else box
+
+
+def parse_box(city: City, values: Mapping[str, str]) -> Box | None:
+    """Read ``bbox`` and ``bbox-crs`` as a box in EPSG:4326, None where there is none.
+
+    Raises
+    ------
+    RequestError
+        400 for what is no box, or in a system that is not published.
+    """
     uri = CRS84
     if "bbox-crs" in values:
         if "bbox" not in values:
             raise bad_parameter("bbox-crs", "is given without a bbox")
-        uri = parse_crs(values["bbox-crs"], "bbox-crs", catalogue.city)
+        uri = parse_crs(values["bbox-crs"], "bbox-crs", city)
     if "bbox" not in values:
         return None
     box = box_to_lonlat(_numbers(values["bbox"]), uri)
     _, miny, _, maxy = box
     if miny > maxy:
         raise bad_parameter("bbox", f"found south {miny:g} above north {maxy:g}")
-    # A register has no places that a box could choose among.
-    return None if not spec.has_geometry else box
+    return box
 
 
 def _numbers(text: str) -> Box:

@@ -13,36 +13,18 @@ import pyarrow as pa
 
 from ingest.tracks import GAP_MS, TOLERANCE_M, tracks_of, within
 from layers.city import City
+from layers.movers import TRUCKS, VESSELS, Kind
 from layers.positions import PositionStore
 from layers.query import Query, TimeInterval
 from layers.store import Store
 from layers.store.base import Transaction
 
+__all__ = ["TRUCKS", "VESSELS", "Kind", "Spool", "Touched", "write_last_positions", "write_tracks"]
+
 _BATCH_ROWS = 200_000
 _SCAN_ROWS = 500_000
 _ASKED_AT_ONCE = 500
 Span = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How a feed's movers are kept.
-
-    Attributes
-    ----------
-    feed : of the position store.
-    key : property that holds the mover in both layers.
-    positions, tracks : layers of last positions and of tracks.
-    """
-
-    feed: str
-    key: str
-    positions: str
-    tracks: str
-
-
-VESSELS = Kind("ais", "mmsi", "vessel_position", "vessel_track")
-TRUCKS = Kind("gps", "plate", "truck_position", "truck_track")
 
 
 @dataclass

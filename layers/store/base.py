@@ -11,6 +11,7 @@ from typing import Any
 
 import geopandas as gpd
 
+from layers.jurisdictions import Locator
 from layers.query import Box, Query, TimeInterval
 from layers.spec import LayerSpec
 
@@ -93,9 +94,16 @@ class Transaction(ABC):
 
 
 class Store(ABC):
-    """Layers of a city in one database."""
+    """Layers of a city in one database.
+
+    Attributes
+    ----------
+    url : where it is.
+    locator : finds the jurisdiction of places, as the rows' own are found.
+    """
 
     url: str
+    locator: Locator
 
     @abstractmethod
     def create(self, spec: LayerSpec) -> None:

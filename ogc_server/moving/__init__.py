@@ -1,0 +1,1 @@
+"""Movers over time, as far as a reader may see them."""

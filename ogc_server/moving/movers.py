@@ -1,0 +1,272 @@
+"""Fixes of movers behind the walls of their readers.
+
+Fixes are rows of no layer, so the store's own walls do not stand around them. They are shown to
+whoever sees both layers that are made of them, and of a reader who sees some jurisdictions only,
+each fix is asked where it lies: what lies in none of his does not exist for him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from layers.jurisdictions import ADMINISTRATIVE_LAYERS
+from layers.movers import Kind, declared
+from layers.positions import PositionStore
+from layers.query import EVERYTHING, Box, Scope
+from layers.store import Store
+from layers.trajectory import GAP_MS, MOST_FIXES, Run, Truths, runs_of
+from ogc_server.catalogue import Catalogue, Memory
+from ogc_server.moving.meeting import Span, meeting
+from ogc_server.problem import RequestError
+
+_FILES_KEPT, _LISTS_KEPT = 20_000, 200
+_DAY_MS = 86_400_000
+# Days that a calendar can name, with room for a gap at both ends.
+_FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reader sees of movers in some files, an entry each.
+
+    Attributes
+    ----------
+    start, end : ms of the first and last fix.
+    box : lon/lat (EPSG:4326) around the fixes.
+    """
+
+    start: int
+    end: int
+    box: Box
+
+    def __or__(self, other: Seen) -> Seen:
+        a, b = self.box, other.box
+        box = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+        return Seen(min(self.start, other.start), max(self.end, other.end), box)
+
+
+class Movers:
+    """Movers for one audience.
+
+    Parameters
+    ----------
+    folder : of the positions.
+    store : knows where units lie.
+    scope : what the audience sees.
+    """
+
+    def __init__(self, folder: Path, store: Store, scope: Scope) -> None:
+        self._positions, self._store, self._scope = PositionStore(folder), store, scope
+        self._files, self._lists = Memory(_FILES_KEPT), Memory(_LISTS_KEPT)
+
+    def state(self, kind: Kind, span: Span = (None, None)) -> Hashable:
+        """What answers about a span depend on: equal states give equal answers."""
+        return self._positions.state(kind.feed, *_around(_wider(span))), self._outlines()
+
+    def _outlines(self) -> Hashable:
+        if self._scope == EVERYTHING:
+            return ()
+        present = set(self._store.layers())
+        return tuple((a, self._store.revision(a)) for a in ADMINISTRATIVE_LAYERS if a in present)
+
+    def overview(self, kind: Kind, span: Span = (None, None)) -> dict[str, Seen]:
+        """Movers with fixes on the days of a span, and where and when they were, by id."""
+        outlines, found = self._outlines(), dict[str, Seen]()
+        for name in self._positions.state(kind.feed, *_around(span)):
+            key = (kind.feed, name, outlines)
+            for mover, seen in self._files.get(key, lambda n=name: self._seen(kind, n)).items():  # type: ignore[misc]
+                found[mover] = found[mover] | seen if mover in found else seen
+        return found
+
+    def listed(self, kind: Kind, span: Span, box: Box | None) -> list[str]:
+        """Ids of movers that were inside a box in a closed span, sorted; None is everywhere.
+
+        A mover was where it is interpolated to have been, too.
+        """
+        key = (kind.feed, self.state(kind, span), span, box)
+        return self._lists.get(key, lambda: self._listed(kind, span, box))
+
+    def _listed(self, kind: Kind, span: Span, box: Box | None) -> list[str]:
+        overview = self.overview(kind, _wider(span))
+        if box is None and span == (None, None):
+            return sorted(overview)
+        open_ = {mover for mover, seen in overview.items() if _may_meet(seen, span, box)}
+        met: set[str] = set()
+        for day in self._days(kind, span):
+            asked = sorted(open_ - met)
+            if not asked:
+                break
+            fixes = self._scan(kind, _wider(day), asked, [])
+            met |= meeting(fixes, self._visible(fixes), (day[0], day[1]), box)
+        return sorted(met)
+
+    def _days(self, kind: Kind, span: Span) -> Iterator[tuple[int, int]]:
+        """Parts of a span by UTC day, as far as there are fixes; with a gap at both ends."""
+        start, end = span
+        for day in self._positions.days(kind.feed):
+            first = (day.toordinal() - 719_163) * _DAY_MS
+            low = first - GAP_MS if start is None else max(start, first - GAP_MS)
+            high = first + _DAY_MS + GAP_MS - 1
+            high = high if end is None else min(end, high)
+            if low <= high:
+                yield low, high
+
+    def runs(self, kind: Kind, mover: str, span: Span = (None, None)) -> list[Run]:
+        """Runs of a mover that meet a closed span, in order of time.
+
+        Of a run at the ends of the span there is as much as interpolation needs.
+        """
+        start, end = span
+        low = None if start is None else start - GAP_MS
+        high = None if end is None else end + GAP_MS
+        return [run for run in self._runs(kind, mover, low, high) if run.meets(*span)]
+
+    def _runs(self, kind: Kind, mover: str, start: int | None, end: int | None) -> list[Run]:
+        measured = [one.column for one in kind.measured]
+        fixes = self._scan(kind, (start, end), [mover], measured)
+        t, lon, lat = (fixes[name].to_numpy() for name in ("t", "lon", "lat"))
+        columns = {name: fixes[name].to_numpy().astype(np.float64) for name in measured}
+        return runs_of(t, lon, lat, columns, visible=self._visible(fixes))
+
+    def run(self, kind: Kind, mover: str, first: int, number: int = 1) -> Run | None:
+        """Run that begins with the fix at an instant, None where the reader sees no such fix.
+
+        Parameters
+        ----------
+        number : of several that begin at that instant, as those of two vessels on one identity.
+        """
+        length = _DAY_MS
+        while True:
+            # Further days are read until there is a gap.
+            found = self._runs(kind, mover, first, first + length + GAP_MS)
+            begun = [run for run in found if run.first == first]
+            if len(begun) < number:
+                return None
+            run = begun[number - 1]
+            whole = run.t[-1] <= first + length or len(run.t) == MOST_FIXES
+            if whole or first + length > _LAST_MS:
+                return run
+            length *= 4
+
+    def _scan(self, kind: Kind, span: Span, movers: list[str], more: list[str]) -> pa.Table:
+        start, end = _around(span)
+        columns = ["lon", "lat", *more]
+        try:
+            return self._positions.scan(
+                kind.feed, start_ms=start, end_ms=end, movers=movers, columns=columns
+            )
+        except FileNotFoundError:
+            # A batch was replaced while it was read.
+            return self._positions.scan(
+                kind.feed, start_ms=start, end_ms=end, movers=movers, columns=columns
+            )
+
+    def _seen(self, kind: Kind, name: str) -> dict[str, Seen]:
+        try:
+            fixes = self._positions.part(kind.feed, name, ["lon", "lat"])
+        except FileNotFoundError:
+            return {}
+        fixes = fixes.filter(pa.array(self._visible(fixes)))
+        if not fixes.num_rows:
+            return {}
+        mover = fixes["mover"].combine_chunks().dictionary_encode()
+        codes = mover.indices.to_numpy(zero_copy_only=False)
+        first = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+        t, lon, lat = (fixes[column].to_numpy() for column in ("t", "lon", "lat"))
+        columns = [
+            np.minimum.reduceat(t, first),
+            np.maximum.reduceat(t, first),
+            *(np.minimum.reduceat(values, first) for values in (lon, lat)),
+            *(np.maximum.reduceat(values, first) for values in (lon, lat)),
+        ]
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        names = mover.dictionary.to_pylist()
+        return {
+            names[code]: Seen(start, end, (a, b, c, d))
+            for code, (start, end, a, b, c, d) in zip(codes[first].tolist(), rows, strict=True)
+        }
+
+    def _visible(self, fixes: pa.Table) -> Truths:
+        allowed = self._scope.jurisdictions
+        if self._scope == EVERYTHING:
+            return np.ones(fixes.num_rows, bool)
+        # Whatever else a scope may say one day, it is not understood here.
+        if allowed is None or replace(self._scope, jurisdictions=None) != EVERYTHING:
+            return np.zeros(fixes.num_rows, bool)
+        points = shapely.points(fixes["lon"].to_numpy(), fixes["lat"].to_numpy())
+        codes = self._store.locator.codes(np.asarray(points, object).reshape(-1))
+        return np.fromiter(
+            (code is not None and code.startswith(allowed) for code in codes), bool, len(codes)
+        )
+
+
+def _around(span: Span) -> tuple[int | None, int | None]:
+    """Half-open span of ms, kept to what a calendar can name."""
+    start, end = span
+    return (
+        None if start is None else min(max(start, _FIRST_MS), _LAST_MS),
+        None if end is None else min(max(end + 1, _FIRST_MS), _LAST_MS),
+    )
+
+
+def _wider(span: Span) -> Span:
+    start, end = span
+    return None if start is None else start - GAP_MS, None if end is None else end + GAP_MS
+
+
+def _may_meet(seen: Seen, span: Span, box: Box | None) -> bool:
+    start, end = span
+    if (start is not None and seen.end < start) or (end is not None and seen.start > end):
+        return False
+    if box is None:
+        return True
+    minx, miny, maxx, maxy = box
+    if seen.box[1] > maxy or seen.box[3] < miny:
+        return False
+    if minx > maxx:
+        return seen.box[2] >= minx or seen.box[0] <= maxx
+    return seen.box[0] <= maxx and seen.box[2] >= minx
+
+
+_KNOWN: WeakKeyDictionary[Catalogue, Movers] = WeakKeyDictionary()
+
+
+def movers_of(catalogue: Catalogue) -> Movers | None:
+    """Return the movers of a catalogue's readers, None where no positions are kept."""
+    if catalogue.folder is None:
+        return None
+    if catalogue not in _KNOWN:
+        scope = catalogue.audience.scope
+        _KNOWN[catalogue] = Movers(catalogue.folder / "positions", catalogue.store, scope)
+    return _KNOWN[catalogue]
+
+
+def kinds(catalogue: Catalogue) -> tuple[Kind, ...]:
+    """Kinds of movers that the readers may see: both layers that are made of them exist for them.
+
+    Whose collection would have the name of a layer of the city is left out.
+    """
+    if catalogue.folder is None:
+        return ()
+    return tuple(
+        kind
+        for kind in declared(catalogue.city)
+        if kind.collection not in catalogue.city.layers
+        and _has(catalogue, kind.positions)
+        and _has(catalogue, kind.tracks)
+    )
+
+
+def _has(catalogue: Catalogue, layer: str) -> bool:
+    try:
+        catalogue.layer(layer)
+    except RequestError:
+        return False
+    return True
