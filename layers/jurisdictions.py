@@ -45,6 +45,14 @@ class Units:
         order = np.argsort(codes.astype(str), kind="stable")
         return cls(codes[order], shapely.STRtree(outlines[order]))
 
+    def bounds(self, prefixes: tuple[str, ...]) -> tuple[float, float, float, float] | None:
+        """Box around the units of some subtrees, by code prefixes; None where there are none."""
+        chosen = [str(code).startswith(prefixes) for code in self.codes]
+        if not any(chosen):
+            return None
+        minx, miny, maxx, maxy = shapely.total_bounds(self.tree.geometries[chosen]).tolist()
+        return minx, miny, maxx, maxy
+
     def find(self, points: npt.NDArray[np.object_]) -> Codes:
         """Code of the unit each point lies in (border included), None outside; shape (n,).
 
@@ -91,6 +99,29 @@ class Locator:
                 break
             found[open_] = units.find(points[open_])
         return found
+
+    def within(
+        self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64], prefixes: tuple[str, ...]
+    ) -> npt.NDArray[np.bool_]:
+        """Whether the smallest unit that each place lies in is one of some subtrees.
+
+        Parameters
+        ----------
+        lon, lat : degrees (EPSG:4326), shape (n,).
+        prefixes : code prefixes of the subtrees.
+
+        Returns
+        -------
+        truths, shape (n,): the same as those of `codes`, but places far off are not looked up.
+        """
+        inside = np.zeros(len(lon), bool)
+        boxes = [units.bounds(prefixes) for units in self._units()]
+        for minx, miny, maxx, maxy in filter(None, boxes):
+            inside |= (lon >= minx) & (lon <= maxx) & (lat >= miny) & (lat <= maxy)
+        near = np.flatnonzero(inside)
+        codes = self.codes(np.asarray(shapely.points(lon[near], lat[near]), object).reshape(-1))
+        inside[near] = [code is not None and code.startswith(prefixes) for code in codes]
+        return inside
 
     def _units(self) -> list[Units]:
         present = [layer for layer in ADMINISTRATIVE_LAYERS if self._source.has_layer(layer)]

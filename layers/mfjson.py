@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,7 +33,7 @@ _MOST_INSTANTS = 1_000_000
 
 def write_times(t: Ints) -> list[str]:
     """RFC 3339 texts of ms since 1970, with milliseconds only where there are any."""
-    unit = "s" if not (t % 1000).any() else "ms"
+    unit: Literal["s", "ms"] = "ms" if (t % 1000).any() else "s"
     texts = np.datetime_as_string(t.astype("datetime64[ms]"), unit=unit)
     return [f"{text}Z" for text in texts.tolist()]
 

@@ -133,7 +133,7 @@ class PositionStore:
 
     def part(self, feed: str, name: str, columns: list[str]) -> pa.Table:
         """Rows of one file named by `state`, sorted by (mover, t, pid)."""
-        return pq.read_table(self._feed(feed) / name, columns=_wanted(columns), partitioning=None)
+        return pq.read_table(self._feed(feed) / name, columns=columns, partitioning=None)
 
     def days(self, feed: str) -> list[date]:
         """UTC days that hold positions, sorted."""

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ingest.tracks import GAP_MS, TOLERANCE_M, tracks_of, within
+from ingest.tracks import TOLERANCE_M, tracks_of, within
 from layers.city import City
 from layers.movers import TRUCKS, VESSELS, Kind
 from layers.positions import PositionStore
 from layers.query import Query, TimeInterval
 from layers.store import Store
 from layers.store.base import Transaction
+from layers.trajectory import GAP_MS
 
 __all__ = ["TRUCKS", "VESSELS", "Kind", "Spool", "Touched", "write_last_positions", "write_tracks"]
 

@@ -112,8 +112,9 @@ def _with_paths(
     """
     made: list[dict[str, Any]] = []
     places = 0
+    paths = question.movers.paths(question.kind, [row["id"] for row in rows], wish.span)
     for number, row in enumerate(rows):
-        runs = _cut(question.movers.runs(question.kind, row["id"], wish.span), wish)
+        runs = _cut(paths.get(row["id"], []), wish)
         if not runs:
             continue
         places += sum(len(run.t) for run in runs)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS
 from layers.movers import Kind, declared
@@ -123,17 +123,28 @@ class Movers:
 
         Of a run at the ends of the span there is as much as interpolation needs.
         """
-        start, end = span
-        low = None if start is None else start - GAP_MS
-        high = None if end is None else end + GAP_MS
-        return [run for run in self._runs(kind, mover, low, high) if run.meets(*span)]
+        found = self._runs(kind, [mover], _wider(span)).get(mover, [])
+        return [run for run in found if run.meets(*span)]
 
-    def _runs(self, kind: Kind, mover: str, start: int | None, end: int | None) -> list[Run]:
-        measured = [one.column for one in kind.measured]
-        fixes = self._scan(kind, (start, end), [mover], measured)
+    def paths(self, kind: Kind, movers: list[str], span: Span) -> dict[str, list[Run]]:
+        """Return `runs` of many movers at once, without what was measured."""
+        found = self._runs(kind, movers, _wider(span), measured=False)
+        return {mover: [run for run in runs if run.meets(*span)] for mover, runs in found.items()}
+
+    def _runs(
+        self, kind: Kind, movers: list[str], span: Span, measured: bool = True
+    ) -> dict[str, list[Run]]:
+        names = [one.column for one in kind.measured] if measured else []
+        fixes = self._scan(kind, span, movers, names)
+        visible = self._visible(fixes)
         t, lon, lat = (fixes[name].to_numpy() for name in ("t", "lon", "lat"))
-        columns = {name: fixes[name].to_numpy().astype(np.float64) for name in measured}
-        return runs_of(t, lon, lat, columns, visible=self._visible(fixes))
+        columns = {name: fixes[name].to_numpy().astype(np.float64) for name in names}
+        found = {}
+        for mover, part in _by_mover(fixes):
+            kept = {name: values[part] for name, values in columns.items()}
+            runs = runs_of(t[part], lon[part], lat[part], kept, visible=visible[part])
+            found[mover] = runs
+        return found
 
     def run(self, kind: Kind, mover: str, first: int, number: int = 1) -> Run | None:
         """Run that begins with the fix at an instant, None where the reader sees no such fix.
@@ -145,7 +156,8 @@ class Movers:
         length = _DAY_MS
         while True:
             # Further days are read until there is a gap.
-            found = self._runs(kind, mover, first, first + length + GAP_MS)
+            span = first, first + length + GAP_MS
+            found = self._runs(kind, [mover], span).get(mover, [])
             begun = [run for run in found if run.first == first]
             if len(begun) < number:
                 return None
@@ -170,27 +182,25 @@ class Movers:
 
     def _seen(self, kind: Kind, name: str) -> dict[str, Seen]:
         try:
-            fixes = self._positions.part(kind.feed, name, ["lon", "lat"])
+            fixes = self._positions.part(kind.feed, name, ["mover", "t", "lon", "lat"])
         except FileNotFoundError:
             return {}
         fixes = fixes.filter(pa.array(self._visible(fixes)))
         if not fixes.num_rows:
             return {}
-        mover = fixes["mover"].combine_chunks().dictionary_encode()
-        codes = mover.indices.to_numpy(zero_copy_only=False)
-        first = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+        parts = list(_by_mover(fixes))
+        first = [part.start for _, part in parts]
         t, lon, lat = (fixes[column].to_numpy() for column in ("t", "lon", "lat"))
-        columns = [
+        columns = (
             np.minimum.reduceat(t, first),
             np.maximum.reduceat(t, first),
             *(np.minimum.reduceat(values, first) for values in (lon, lat)),
             *(np.maximum.reduceat(values, first) for values in (lon, lat)),
-        ]
+        )
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        names = mover.dictionary.to_pylist()
         return {
-            names[code]: Seen(start, end, (a, b, c, d))
-            for code, (start, end, a, b, c, d) in zip(codes[first].tolist(), rows, strict=True)
+            mover: Seen(start, end, (a, b, c, d))
+            for (mover, _), (start, end, a, b, c, d) in zip(parts, rows, strict=True)
         }
 
     def _visible(self, fixes: pa.Table) -> Truths:
@@ -200,11 +210,19 @@ class Movers:
         # Whatever else a scope may say one day, it is not understood here.
         if allowed is None or replace(self._scope, jurisdictions=None) != EVERYTHING:
             return np.zeros(fixes.num_rows, bool)
-        points = shapely.points(fixes["lon"].to_numpy(), fixes["lat"].to_numpy())
-        codes = self._store.locator.codes(np.asarray(points, object).reshape(-1))
-        return np.fromiter(
-            (code is not None and code.startswith(allowed) for code in codes), bool, len(codes)
-        )
+        lon, lat = fixes["lon"].to_numpy(), fixes["lat"].to_numpy()
+        return self._store.locator.within(lon, lat, allowed)
+
+
+def _by_mover(fixes: pa.Table) -> Iterator[tuple[str, slice]]:
+    """Rows of each mover in fixes that are sorted by mover."""
+    if not fixes.num_rows:
+        return
+    mover = fixes["mover"].combine_chunks().dictionary_encode()
+    codes, names = mover.indices.to_numpy(zero_copy_only=False), mover.dictionary.to_pylist()
+    first = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)]])
+    for start, stop in pairwise(first.tolist()):
+        yield names[codes[start]], slice(start, stop)
 
 
 def _around(span: Span) -> tuple[int | None, int | None]:

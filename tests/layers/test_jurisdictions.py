@@ -111,3 +111,20 @@ def test_representative_points_lie_on_their_geometry() -> None:
     assert line.distance(found[1]) == 0
     assert found[2] == shapely.Point(3, 3)
     assert found[3] is None
+
+
+def test_places_within_subtrees_are_those_whose_code_says_so() -> None:
+    town = Units.of(
+        np.array(["A1", "A2", "B1"], object),
+        np.array([square(0, 1), square(1, 1), square(2, 1)], object),
+    )
+    village = Units.of(np.array(["A1x"], object), np.array([shapely.box(0, 0, 0.5, 0.5)], object))
+    locator = Locator.__new__(Locator)
+    locator._units = lambda: [village, town]  # type: ignore[method-assign]
+    lon, lat = np.random.default_rng(7).uniform(-1, 4, 500), np.full(500, 0.25)
+    lon[:4] = [1, 2, 0.5, 3]
+    found = locator.codes(np.asarray(shapely.points(lon, lat), object))
+    for prefixes in (("A",), ("A1",), ("A1x",), ("B", "A2"), ("zz",), ("",)):
+        expected = [code is not None and code.startswith(prefixes) for code in found]
+        assert locator.within(lon, lat, prefixes).tolist() == expected, prefixes
+    assert locator.within(lon[:0], lat[:0], ("A",)).tolist() == []
