@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from layers.query import EVERYTHING, Scope
 from layers.spec import LayerSpec, Sensitivity
@@ -17,6 +17,18 @@ from layers.spec import LayerSpec, Sensitivity
 # What a role may do beyond reading: change rows, run processes, see and manage everybody's jobs.
 Right = Literal["edit", "run", "manage"]
 RIGHTS: tuple[Right, ...] = ("edit", "run", "manage")
+
+
+class Owned(Protocol):
+    """What somebody answers for and not everybody may see: a layer, a raster."""
+
+    @property
+    def sensitivity(self) -> Sensitivity:
+        """Who may see it."""
+
+    @property
+    def owner(self) -> str:
+        """Department that answers for it."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +50,8 @@ class Audience:
     departments: frozenset[str] | None = None
     rights: frozenset[Right] = field(default=frozenset())
 
-    def sees(self, spec: LayerSpec) -> bool:
-        """Whether the layer exists for these readers as rows."""
+    def sees(self, spec: Owned) -> bool:
+        """Whether a layer exists for these readers as rows, or a raster as pixels."""
         return spec.sensitivity in self.sensitivities and self._answers_for(spec, "restricted")
 
     def counts(self, spec: LayerSpec) -> bool:
@@ -83,7 +95,7 @@ class Audience:
             and (departments is None or departments >= set(other["departments"] or {""}))
         )
 
-    def _answers_for(self, spec: LayerSpec, level: Sensitivity) -> bool:
+    def _answers_for(self, spec: Owned, level: Sensitivity) -> bool:
         if spec.sensitivity != level or self.departments is None:
             return True
         return spec.owner in self.departments

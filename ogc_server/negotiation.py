@@ -13,13 +13,26 @@ _FORMATS = {
     "html": "html",
     "jsonld": "jsonld",
     "csv": "csv",
+    "geotiff": "geotiff",
+    "tiff": "geotiff",
+    "covjson": "covjson",
+    "png": "png",
+    "jpeg": "jpeg",
+    "jpg": "jpeg",
 }
 _MEDIA = {
     "text/html": "html",
     "application/xhtml+xml": "html",
     "application/ld+json": "jsonld",
     "text/csv": "csv",
+    "image/tiff": "geotiff",
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "application/prs.coverage+json": "covjson",
+    "application/vnd.cov+json": "covjson",
 }
+_IMAGES = ("png", "jpeg", "geotiff")
+_ANY_JSON = ("application/json", "application/geo+json", "application/*")
 
 
 def _ranked(header: str) -> list[str]:
@@ -37,7 +50,7 @@ def _ranked(header: str) -> list[str]:
 def wanted_format(
     values: Mapping[str, str], accept: str, offered: tuple[str, ...] = ("json", "html")
 ) -> str:
-    """Return the format of the answer; JSON for a client that has no wish.
+    """Return the format of the answer; for a client that has no wish JSON, else the first offered.
 
     Raises
     ------
@@ -50,12 +63,15 @@ def wanted_format(
             expected = ", ".join(offered)
             raise bad_parameter("f", f"found {values['f']!r}, expected one of {expected}")
         return chosen
+    default = "json" if "json" in offered else offered[0]
     for media in _ranked(accept):
-        if media in ("*/*", "application/json", "application/geo+json", "application/*"):
-            return "json"
+        if media == "*/*" or (media in _ANY_JSON and default == "json"):
+            return default
         if _MEDIA.get(media) in offered:
             return _MEDIA[media]
-    return "json"
+        if media == "image/*" and any(name in _IMAGES for name in offered):
+            return next(name for name in offered if name in _IMAGES)
+    return default
 
 
 def wanted_language(values: Mapping[str, str], accept: str) -> str:

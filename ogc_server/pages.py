@@ -14,6 +14,7 @@ from urllib.parse import quote
 import jinja2
 
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS
+from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from ogc_server.asked import Asked
 from ogc_server.catalogue import Catalogue
@@ -142,8 +143,8 @@ def other_collection(asked: Asked, document: dict[str, Any]) -> str:
     return _page(asked, "other.html", document=document)
 
 
-def fields(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
-    """Properties of a layer as a table."""
+def fields(asked: Asked, spec: LayerSpec | RasterSpec, document: dict[str, Any]) -> str:
+    """Properties of a layer, or bands of a raster, as a table."""
     title = spec.title.say(asked.language)
     return _page(asked, "fields.html", spec=spec, title=title, document=document)
 

@@ -38,8 +38,17 @@ def uris(city: City) -> list[str]:
     return [CRS84, *(_EPSG + code for code in _codes(city.crs))]
 
 
-def parse_crs(value: str, parameter: str, city: City) -> str:
+def uri_of(crs: str) -> str:
+    """URI of a system that PROJ knows as ``EPSG:n``."""
+    return _EPSG + crs.upper().removeprefix("EPSG:")
+
+
+def parse_crs(value: str, parameter: str, city: City, *more: str) -> str:
     """Read a CRS given as URI, safe CURIE or ``EPSG:n``; return its URI.
+
+    Parameters
+    ----------
+    more : URIs of systems published beside the city's.
 
     Raises
     ------
@@ -47,12 +56,13 @@ def parse_crs(value: str, parameter: str, city: City) -> str:
         400 for a system that is not published.
     """
     text = value.strip().removeprefix("[").removesuffix("]")
-    for uri in uris(city):
+    published = dict.fromkeys((*uris(city), *more))
+    for uri in published:
         code = uri.rsplit("/", 1)[1]
         https = uri.replace("http://", "https://", 1)
         if text in (uri, https) or text.upper() in (f"EPSG:{code}", f"OGC:{code}", code):
             return uri
-    raise bad_parameter(parameter, f"found {value!r}, expected one of {', '.join(uris(city))}")
+    raise bad_parameter(parameter, f"found {value!r}, expected one of {', '.join(published)}")
 
 
 def proj_name(uri: str) -> str:
@@ -60,9 +70,18 @@ def proj_name(uri: str) -> str:
     return STORAGE if uri == CRS84 else f"EPSG:{uri.rsplit('/', 1)[1]}"
 
 
+@lru_cache(maxsize=64)
 def swaps_axes(uri: str) -> bool:
-    """Whether coordinates go out as latitude, longitude."""
-    return uri != CRS84 and uri.rsplit("/", 1)[1] in _GEOGRAPHIC
+    """Whether coordinates go out as latitude, longitude, or as northing, easting."""
+    if uri == CRS84:
+        return False
+    axes = pyproj.CRS.from_user_input(proj_name(uri)).axis_info
+    return bool(axes) and axes[0].direction.lower() == "north"
+
+
+def is_geographic(uri: str) -> bool:
+    """Whether coordinates are degrees; all systems of degrees that are published are WGS 84's."""
+    return uri == CRS84 or uri.rsplit("/", 1)[1] in _GEOGRAPHIC
 
 
 def box_to_lonlat(box: Box, uri: str, parameter: str = "bbox") -> Box:
@@ -80,7 +99,7 @@ def box_to_lonlat(box: Box, uri: str, parameter: str = "bbox") -> Box:
     if uri == CRS84:
         return box
     a, b, c, d = (box[1], box[0], box[3], box[2]) if swaps_axes(uri) else box
-    if swaps_axes(uri):
+    if is_geographic(uri):
         # EPSG:4490 differs from WGS 84 by less than its own accuracy.
         return a, b, c, d
     if a > c or b > d:
@@ -111,7 +130,7 @@ def texts_in(texts: list[str | None], uri: str) -> list[str | None]:
 def _moved(shapes: npt.NDArray[np.object_], uri: str) -> npt.NDArray[np.object_]:
     chosen: pyproj.Transformer = transformer(STORAGE, proj_name(uri))
     swap = swaps_axes(uri)
-    decimals = _DEGREE_DECIMALS if swap else _METRIC_DECIMALS
+    decimals = _DEGREE_DECIMALS if is_geographic(uri) else _METRIC_DECIMALS
 
     def convert(coordinates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         x, y = chosen.transform(coordinates[:, 0], coordinates[:, 1])

@@ -14,6 +14,7 @@ from layers.city import City
 from layers.store import Store, open_store
 from ogc_server import create_app
 from tests.ogc_server.rows import fill
+from tests.ogc_server.scenes import PHOTO, put_scenes
 from tests.postgis import fresh_database, postgis_server
 
 __all__ = ["postgis_server"]
@@ -60,6 +61,8 @@ def city_folder(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> 
     for layer in more:
         path = folder / "layers" / f"{layer['id']}.yaml"
         path.write_text(yaml.safe_dump(layer, allow_unicode=True), "utf-8")
+    photo = folder / "rasters" / "photo.yaml"
+    photo.write_text(yaml.safe_dump(PHOTO, allow_unicode=True), "utf-8")
     return folder
 
 
@@ -91,3 +94,16 @@ def _filled(url: str, city: City) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def client(city: City, store: Store) -> TestClient:
     return TestClient(create_app(city, store), base_url=BASE, raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def raster_home(city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder beside the store with scenes of every raster."""
+    return put_scenes(city, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def shown(city: City, store: Store, raster_home: Path) -> TestClient:
+    """A client of a server with rasters."""
+    app = create_app(city, store, folder=raster_home)
+    return TestClient(app, base_url=BASE, raise_server_exceptions=False)
