@@ -32,7 +32,7 @@ from ogc_server.doors import METHODS, routes
 from ogc_server.engine import Engine
 from ogc_server.entrance import Entrance
 from ogc_server.gate import LOOPBACK_ORIGIN, Gate
-from ogc_server.missing import MissingPages, missing_page
+from ogc_server.missing import missing_page
 from ogc_server.problem import RequestError
 from ogc_server.processes.pool import Pool
 from ogc_server.sign_in import SignIn
@@ -74,7 +74,6 @@ def create_app(
         routes=[
             *routes(blocks),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
-            Mount("/", app=MissingPages(engine)),
         ],
         middleware=[
             Middleware(Gate, base_url=base_url, hosts=tuple(hosts), origins=tuple(origins)),

@@ -44,7 +44,7 @@ class Door:
     methods : endpoint by method. HEAD and OPTIONS are added; other methods answer 405. Plain
         functions run in worker threads, coroutines on the event loop.
     allowed : methods of ``methods`` that this client may use, for what only some may do; None for
-        all. What isn't allowed answers as if it did not exist.
+        all. What isn't allowed answers as if it did not exist. GET is not asked about.
     told : headers of the answer to OPTIONS by the method that they are about, such as
         ``Accept-Patch`` for PATCH; sent where that method is allowed.
     owns : whether a collection, no layer, is this door's; takes catalogue and id. Such a door

@@ -59,16 +59,17 @@ def _answer(
         if door is None and not general:
             return await _next(table[at + 1 :], request)
         door = door or general[0]
+        if request.method in ("GET", "HEAD") and "GET" in door.methods:
+            return await run(door.methods["GET"], request)
         offered = door.methods if door.allowed is None else await _allowed(door, request)
         if request.method == "OPTIONS":
             told = [door.told[method] for method in offered if method in door.told]
             headers = {"Allow": _allow(offered), **{k: v for row in told for k, v in row.items()}}
             return Response(status_code=200, headers=headers)
-        method = "GET" if request.method == "HEAD" else request.method
-        if method not in offered:
+        if request.method not in offered:
             words = f"{request.method} is not offered here"
             raise HTTPException(405, words, {"Allow": _allow(offered)})
-        return await run(door.methods[method], request)
+        return await run(door.methods[request.method], request)
 
     return answer
 
