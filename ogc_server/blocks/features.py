@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc_server import handlers, transactions
+from ogc_server import handlers, openapi_edit, transactions
 from ogc_server.block import Block, Definition, Door
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
@@ -24,7 +24,11 @@ def _items(request: Request) -> Response:
 
 
 def _definition(catalogue: Catalogue, language: str) -> Definition:
-    return Definition(paths=layer_paths(catalogue, language))
+    return Definition(
+        paths=openapi_edit.with_edits(layer_paths(catalogue, language), catalogue, language),
+        parameters=openapi_edit.parameters(),
+        responses=openapi_edit.responses(),
+    )
 
 
 BLOCK = Block(

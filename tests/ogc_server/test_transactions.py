@@ -409,3 +409,12 @@ def test_an_edit_never_counts_from_before_what_stood(client: TestClient, store: 
     client.patch(f"{MARKS}/a", json={"properties": {"height_m": 5}}, headers=PATCH)
     rows = store.frame(Query("navigation_mark", fids=("a",)))
     assert rows.valid_from[0] > AT and rows.valid_from[0] <= datetime.now(UTC) + timedelta(1)
+
+
+def test_the_definition_names_the_operations_of_those_who_may(city: City, store: Store) -> None:
+    whole = of(city, store, LOCAL).get("/openapi").json()["paths"]
+    assert set(whole[MARKS]) >= {"get", "post"}
+    assert set(whole[f"{MARKS}/{{featureId}}"]) >= {"get", "put", "patch", "delete"}
+    assert "post" not in whole["/collections/alert/items"]
+    public = of(city, store, PUBLIC).get("/openapi").json()["paths"]
+    assert "post" not in public[MARKS] and "delete" not in public[f"{MARKS}/{{featureId}}"]
