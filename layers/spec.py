@@ -138,7 +138,8 @@ class Standard(_Declared):
 class Style(_Declared):
     """How the layer is drawn: colours as ``#rrggbb``, sizes in CSS pixels.
 
-    ``by`` names a property whose values choose the colour from ``colours``.
+    ``by`` names a property whose values choose the colour from ``colours``, ``label`` the one that
+    is written beside a row, ``overview`` those that vector tiles carry far off, beside these two.
     """
 
     colour: str = Field(default="#3366cc", pattern=r"^#[0-9a-fA-F]{6}$")
@@ -146,6 +147,8 @@ class Style(_Declared):
     opacity: float = Field(default=0.8, ge=0, le=1)
     by: str | None = None
     colours: dict[str, str] = Field(default_factory=dict)
+    label: str | None = None
+    overview: tuple[str, ...] = ()
 
     @field_validator("colours")
     @classmethod
@@ -234,8 +237,13 @@ class LayerSpec(_Declared):
                 raise ValueError(f"quality.stated_place: '{name}' is no property of type number")
         if (self.h3_resolution is None) != (self.geometry == "None"):
             raise ValueError("h3_resolution is for layers with geometry, and needed there")
-        if self.style.by is not None and self.style.by not in names:
-            raise ValueError(f"style.by '{self.style.by}' is not a property")
+        style = self.style
+        for key, named in (("by", style.by), ("label", style.label)):
+            if named is not None and named not in names:
+                raise ValueError(f"style.{key} '{named}' is not a property")
+        for named in style.overview:
+            if named not in names:
+                raise ValueError(f"style.overview '{named}' is not a property")
         return self
 
     def _check_time_field(self, names: list[str]) -> None:

@@ -14,6 +14,7 @@ import geopandas as gpd
 from layers.jurisdictions import Locator
 from layers.query import Box, Query, TimeInterval
 from layers.spec import LayerSpec
+from layers.tiles.matrix import Tile
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,24 @@ class Store(ABC):
     @abstractmethod
     def cell_counts(self, query: Query, resolution: int) -> dict[int, int]:
         """Rows per cell of a resolution not finer than the layer's, by the rows' own cell."""
+
+    @abstractmethod
+    def tile(self, query: Query, tile: Tile, most: int | None = None) -> bytes:
+        """One layer of a vector tile (Mapbox Vector Tile 2.1): rows, or counts of cells.
+
+        Where the tile meets too many rows, it holds the layer ``<id>_cells`` of H3 cells with
+        ``count`` instead, for lines and areas beside the largest of them. A cell that lies across
+        an edge has its whole count in both tiles. Empty where nothing is.
+
+        Parameters
+        ----------
+        most : rows that a tile holds at most; None for what suits its level.
+
+        Raises
+        ------
+        QueryError
+            for a register without places.
+        """
 
     @abstractmethod
     def revision(self, layer: str) -> int:

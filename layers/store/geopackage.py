@@ -33,18 +33,19 @@ from layers.city import City
 from layers.errors import StoreError
 from layers.query import EVERYTHING, Box, Query
 from layers.spec import LayerSpec
-from layers.store import functions, gpb, gpkg_schema
+from layers.store import functions, gpb, gpkg_schema, gpkg_tiles
 from layers.store.geopackage_write import GeoPackageTransaction
 from layers.store.grammar import GeoPackageGrammar
-from layers.store.sql import SqlStore
 from layers.store.tables import LayerTables
+from layers.store.tiles import TiledStore
+from layers.tiles.matrix import Tile
 
 BUSY_S = 60
 _READERS = 16
 _BLOBS_AT_ONCE = 100_000
 
 
-class GeoPackageStore(SqlStore):
+class GeoPackageStore(TiledStore):
     """Layers of a city in one GeoPackage.
 
     Parameters
@@ -175,6 +176,19 @@ class GeoPackageStore(SqlStore):
         stacked = np.array(boxes)
         low, high = np.nanmin(stacked[:, :2], axis=0), np.nanmax(stacked[:, 2:], axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    def _rows_in_tile(
+        self, connection: Connection, tables: LayerTables, query: Query, tile: Tile, most: int
+    ) -> bytes | None:
+        if query.as_of is None:
+            return gpkg_tiles.rows_in_tile(connection, tables, query, tile, most)
+        relation, found = self._relation(tables, query.but(bbox=tile.envelope))
+        return gpkg_tiles.rows_by_scan(connection, tables, relation, found, tile, most)
+
+    def _largest_in_tile(
+        self, connection: Connection, tables: LayerTables, query: Query, tile: Tile
+    ) -> tuple[bytes, list[int]]:
+        return gpkg_tiles.largest_in_tile(connection, tables, query, tile)
 
 
 def _asks_for_all(query: Query) -> bool:

@@ -77,6 +77,16 @@ def decode(blobs: Sequence[bytes | None]) -> Geometries:
     return np.asarray(shapely.from_wkb(bodies), object)
 
 
+def points(blobs: Sequence[bytes]) -> npt.NDArray[np.float64] | None:
+    """Positions of blobs that are all points as `encode` writes them; shape (n, 2). Else None."""
+    if any(len(blob) != _POINT_BYTES for blob in blobs):
+        return None
+    rows = np.frombuffer(b"".join(blobs), np.uint8).reshape(-1, _POINT_BYTES)
+    if not (rows[:, : len(_PLAIN_POINT)] == np.frombuffer(_PLAIN_POINT, np.uint8)).all():
+        return None
+    return np.ascontiguousarray(rows[:, len(_PLAIN_POINT) :]).view("<f8")
+
+
 def decode_one(blob: bytes) -> shapely.Geometry:
     """Geometry of one blob."""
     return shapely.from_wkb(wkb_of(blob))

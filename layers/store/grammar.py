@@ -148,21 +148,21 @@ class GeoPackageGrammar(Grammar):
         hit = func.onemap_meets_box(table.c.geometry, *box, type_=SqlBoolean)
         if not indexed:
             return hit
-        tree = _rtree(table)
+        tree = rtree(table)
         minx, miny, maxx, maxy = box
         inside = (
             (tree.c.minx >= minx) & (tree.c.maxx <= maxx)
             & (tree.c.miny >= miny) & (tree.c.maxy <= maxy)
         )  # fmt: skip
         certain = select(tree.c.id).where(inside)
-        return table.c.gid.in_(select(tree.c.id).where(_overlap(tree, box))) & or_(
+        return table.c.gid.in_(select(tree.c.id).where(overlap(tree, box))) & or_(
             table.c.gid.in_(certain), hit
         )
 
     def near(self, table: FromClause, box: Box) -> Bool | None:
         """See `Grammar`."""
-        tree = _rtree(table)
-        return table.c.gid.in_(select(tree.c.id).where(_overlap(tree, box)))
+        tree = rtree(table)
+        return table.c.gid.in_(select(tree.c.id).where(overlap(tree, box)))
 
     def relate(
         self, table: FromClause, predicate: str, geometry: shapely.Geometry, indexed: bool
@@ -226,14 +226,16 @@ class GeoPackageGrammar(Grammar):
         return [column.desc()] if descending else [column.is_(None), column.asc()]
 
 
-def _rtree(table: FromClause) -> FromClause:
+def rtree(table: FromClause) -> FromClause:
+    """R*Tree of a table's geometries: ``id``, the row's ``gid``, and its box."""
     return lightweight(
         f"rtree_{table.name}_geometry",  # type: ignore[attr-defined]
         *[column(name) for name in ("id", "minx", "maxx", "miny", "maxy")],
     ).alias()
 
 
-def _overlap(tree: FromClause, box: Box) -> Bool:
+def overlap(tree: FromClause, box: Box) -> Bool:
+    """Condition that a box of an R*Tree meets a box."""
     minx, miny, maxx, maxy = box
     return (
         (tree.c.minx <= maxx) & (tree.c.maxx >= minx)

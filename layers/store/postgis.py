@@ -26,12 +26,14 @@ from layers.city import City
 from layers.errors import StoreError
 from layers.query import Box, Query
 from layers.spec import LayerSpec
+from layers.store import postgis_tiles
 from layers.store.gpb import DECIMALS
 from layers.store.grammar import PostgisGrammar
 from layers.store.postgis_functions import FUNCTIONS
 from layers.store.postgis_write import PostgisTransaction
-from layers.store.sql import SqlStore
 from layers.store.tables import LayerTables
+from layers.store.tiles import TiledStore
+from layers.tiles.matrix import Tile
 
 # Held by the one writer until its commit: "onemap" in ASCII.
 _WRITE_LOCK = 0x6F6E656D6170
@@ -39,7 +41,7 @@ _SESSION = "-c timezone=UTC -c jit=off"
 _CONNECTIONS = 16
 
 
-class PostgisStore(SqlStore):
+class PostgisStore(TiledStore):
     """Layers of a city in a PostGIS database.
 
     Parameters
@@ -142,3 +144,15 @@ class PostgisStore(SqlStore):
         statement = select(*bounds).select_from(relation).where(*found)
         minx, miny, maxx, maxy = connection.execute(statement).one()
         return None if minx is None else (minx, miny, maxx, maxy)
+
+    def _rows_in_tile(
+        self, connection: Connection, tables: LayerTables, query: Query, tile: Tile, most: int
+    ) -> bytes | None:
+        relation, found = self._relation(tables, query)
+        return postgis_tiles.rows_in_tile(connection, tables, relation, found, tile, most)
+
+    def _largest_in_tile(
+        self, connection: Connection, tables: LayerTables, query: Query, tile: Tile
+    ) -> tuple[bytes, list[int]]:
+        relation, found = self._relation(tables, query)
+        return postgis_tiles.largest_in_tile(connection, tables, relation, found, tile)

@@ -1,0 +1,128 @@
+"""Rows of vector tiles out of a GeoPackage: found by its R*Tree, drawn by arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
+
+from layers.query import Query
+from layers.store import gpb
+from layers.store.conditions import branches, conditions
+from layers.store.grammar import GeoPackageGrammar, overlap, rtree
+from layers.store.tables import LayerTables
+from layers.store.tiles import tile_attributes
+from layers.tiles import shapes, wire
+from layers.tiles.content import FID, LARGEST, LEAST_UNITS
+from layers.tiles.matrix import Tile
+
+_ID_BYTES = 6
+
+
+def rows_in_tile(
+    connection: Connection, tables: LayerTables, query: Query, tile: Tile, most: int
+) -> bytes | None:
+    """One layer of the current rows; None where the tile meets more than ``most``."""
+    table, tree = tables.current, rtree(tables.current)
+    near = overlap(tree, tile.envelope)
+    found = _conditions(tables, query)
+    candidates = select(tree.c.id).where(near).limit(most + 1).subquery()
+    number = connection.scalar(select(func.count()).select_from(candidates))
+    if number is not None and number > most and not found:
+        return None
+    statement = _columns(tables, tile).where(table.c.gid == tree.c.id, near, *found)
+    rows = connection.execute(statement.limit(most + 1)).all()
+    return None if len(rows) > most else drawn(tables, tile, rows)
+
+
+def largest_in_tile(
+    connection: Connection, tables: LayerTables, query: Query, tile: Tile
+) -> tuple[bytes, list[int]]:
+    """One layer of the largest current rows, simplified; and the rows' own cells."""
+    table, tree = tables.current, rtree(tables.current)
+    width, height = tree.c.maxx - tree.c.minx, tree.c.maxy - tree.c.miny
+    least = tile.degrees(LEAST_UNITS)
+    large = or_(width >= least, height >= least)
+    statement = (
+        _columns(tables, tile)
+        .where(table.c.gid == tree.c.id, overlap(tree, tile.envelope), large)
+        .where(*_conditions(tables, query))
+        .order_by(func.max(width, height).desc(), table.c.gid)
+        .limit(LARGEST)
+    )
+    rows = connection.execute(statement).all()
+    return drawn(tables, tile, rows, simplify=True), [row[2] for row in rows if row[2] is not None]
+
+
+def rows_by_scan(
+    connection: Connection,
+    tables: LayerTables,
+    relation: FromClause,
+    found: Sequence[ColumnElement[bool]],
+    tile: Tile,
+    most: int,
+) -> bytes | None:
+    """One layer of rows of any relation, such as those of a moment in the past."""
+    statement = _columns(tables, tile, relation).select_from(relation).where(*found)
+    rows = connection.execute(statement.limit(most + 1)).all()
+    return None if len(rows) > most else drawn(tables, tile, rows)
+
+
+def _conditions(tables: LayerTables, query: Query) -> list[ColumnElement[bool]]:
+    (standing,) = branches(tables, None)
+    return conditions(GeoPackageGrammar(), tables.spec, query, standing)
+
+
+def _columns(tables: LayerTables, tile: Tile, relation: FromClause | None = None) -> Select[Any]:
+    """``fid``, geometry, cell, then what the tile carries, as SQLite keeps it."""
+    columns = (tables.current if relation is None else relation).c
+    kept = [
+        columns[name] if kind in ("string", "integer", "number")
+        # As the file has it: nothing is gained by making times of texts, and texts of them again.
+        else type_coerce(columns[name], Integer if kind == "boolean" else Text)
+        for name, kind in tile_attributes(tables, tile)
+    ]  # fmt: skip
+    return select(columns.fid, columns.geometry, columns.h3, *kept)
+
+
+def drawn(
+    tables: LayerTables, tile: Tile, rows: Sequence[Any], *, simplify: bool = False
+) -> bytes:
+    """One layer of rows as `_columns` selects them; those without place are left out."""
+    rows = [row for row in rows if row[1] is not None]
+    if not rows:
+        return b""
+    fids, blobs, _, *values = zip(*rows, strict=True)
+    xy = gpb.points(blobs)
+    if xy is not None:
+        made = shapes.points(xy, tile)
+    else:
+        made = shapes.shapes(gpb.decode(blobs), tile, simplify=simplify)
+    kept = made.rows.tolist()
+    ids = np.array([_number(fids[i]) for i in kept], np.uint64)
+    columns = [wire.Column(FID, [fids[i] for i in kept])]
+    for (name, kind), column in zip(tile_attributes(tables, tile), values, strict=True):
+        picked = [column[i] for i in kept]
+        if kind == "boolean":
+            picked = [None if value is None else bool(value) for value in picked]
+        columns.append(wire.Column(name, picked))
+    return wire.layer(tables.spec.id, ids, made, columns)
+
+
+def _number(fid: str) -> int:
+    """Give a row a number that stays its own, and tells nothing of other rows."""
+    return int.from_bytes(hashlib.blake2b(fid.encode(), digest_size=_ID_BYTES).digest(), "big")
