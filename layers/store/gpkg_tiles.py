@@ -99,9 +99,7 @@ def _columns(tables: LayerTables, tile: Tile, relation: FromClause | None = None
     return select(columns.fid, columns.geometry, columns.h3, *kept)
 
 
-def drawn(
-    tables: LayerTables, tile: Tile, rows: Sequence[Any], *, simplify: bool = False
-) -> bytes:
+def drawn(tables: LayerTables, tile: Tile, rows: Sequence[Any], *, simplify: bool = False) -> bytes:
     """One layer of rows as `_columns` selects them; those without place are left out."""
     rows = [row for row in rows if row[1] is not None]
     if not rows:

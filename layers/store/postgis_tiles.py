@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     LargeBinary,
+    Select,
     Text,
     cast,
     func,
@@ -44,7 +45,7 @@ def rows_in_tile(
     One statement: the database counts so far first, and draws only where there are not too many.
     """
     near = _near(relation, tile)
-    candidates = select(literal_column("1")).select_from(relation).where(*found, near)
+    candidates: Select[Any] = select(literal_column("1")).select_from(relation).where(*found, near)
     some = candidates.limit(most + 1).subquery()
     number = select(func.count().label("number")).select_from(some).cte("met")
     counted = select(number.c.number).scalar_subquery()
@@ -106,11 +107,9 @@ def _as_mvt(tables: LayerTables) -> ColumnElement[bytes]:
     )
 
 
-def _columns(
-    tables: LayerTables, relation: FromClause, tile: Tile
-) -> list[ColumnElement[Any]]:
-    srid = literal_column(str(tile.matrix_set.srid))
-    placed = relation.c.geometry
+def _columns(tables: LayerTables, relation: FromClause, tile: Tile) -> list[ColumnElement[Any]]:
+    srid: ColumnElement[Any] = literal_column(str(tile.matrix_set.srid))
+    placed: ColumnElement[Any] = relation.c.geometry
     if tile.matrix_set.srid != 4326:
         placed = func.ST_Transform(placed, srid)
     shape = func.ST_AsMVTGeom(
@@ -121,7 +120,7 @@ def _columns(
         literal_column("true"),
     )
     fid = relation.c.fid
-    mask = literal_column(str((1 << _NUMBER_BITS) - 1))
+    mask: ColumnElement[Any] = literal_column(str((1 << _NUMBER_BITS) - 1))
     number = func.hashtextextended(fid, literal_column("0")).op("&")(mask)
     values = [
         _plain(relation.c[name], kind).label(name) for name, kind in tile_attributes(tables, tile)

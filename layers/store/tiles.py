@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, func, literal, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    func,
+    literal,
+    select,
+    text,
+)
 
 from layers import h3grid
 from layers.errors import QueryError

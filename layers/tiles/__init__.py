@@ -1,1 +1,1 @@
-"""Vector tiles: tile matrix sets, geometries in tile units, aggregation by cells, the MVT format."""
+"""Vector tiles: matrix sets, geometries in tile units, counts by cells, the MVT format."""

@@ -9,7 +9,7 @@ import h3.api.basic_int as h3
 import numpy as np
 import pyarrow as pa
 import shapely
-from h3ronpy.vector import cells_to_wkb_polygons
+from h3ronpy.vector import cells_to_coordinates, cells_to_wkb_polygons
 
 from layers import h3grid
 from layers.h3cover import cover
@@ -17,7 +17,7 @@ from layers.h3grid import Cells
 from layers.query import Box
 from layers.tiles import wire
 from layers.tiles.content import CELL, COUNT
-from layers.tiles.matrix import EXTENT, Tile
+from layers.tiles.matrix import EXTENT, Floats, Tile
 from layers.tiles.shapes import Geometries, shapes
 
 # Cells of level 0 of Web Mercator are of this resolution, seen as about 40 beside each other in a
@@ -83,7 +83,7 @@ def outlines(cells: Cells) -> Geometries:
     return made
 
 
-def _beyond(xy: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _beyond(xy: Floats) -> Floats:
     return np.column_stack([np.where(xy[:, 0] < 0, xy[:, 0] + 360, xy[:, 0]), xy[:, 1]])
 
 
@@ -117,20 +117,14 @@ def counted(counts: Mapping[int, int]) -> CellCounts:
     return CellCounts(cells, np.array([counts[c] for c in cells.tolist()], np.int64))
 
 
-def summed(found: CellCounts, of: int) -> CellCounts:
-    """Counts of a coarser (or equal) resolution, from these alone."""
-    cells, place = np.unique(h3grid.parents(found.cells, of), return_inverse=True)
-    sums = np.bincount(place, weights=found.counts, minlength=len(cells)).astype(np.int64)
-    return CellCounts(np.asarray(cells, np.int64), sums)
-
-
 def within(found: CellCounts, tile: Tile) -> CellCounts:
     """Those of the cells whose centre lies so near a tile that the cell may reach into it."""
     if not len(found.cells):
         return found
-    centres = np.array([h3.cell_to_latlng(cell)[::-1] for cell in found.cells.tolist()])
+    places = pa.record_batch(cells_to_coordinates(pa.array(found.cells, pa.uint64())))
+    centres = np.column_stack([places["lng"].to_numpy(), places["lat"].to_numpy()])
     of = h3grid.resolution_of(int(found.cells[0]))
-    # Cells are up to twice the mean size, and Mercator stretches them.
+    # Cells may be larger than the mean, and both systems stretch them towards the poles.
     edge = 3 * h3.average_hexagon_edge_length(of, "km") / _KM_A_DEGREE / tile.degrees(1.0)
     placed = tile.place(centres)
     high = np.cos(np.radians(np.clip(np.abs(centres[:, 1]), 0, 85)))

@@ -79,18 +79,15 @@ def layer(name: str, ids: npt.ArrayLike, shapes: Shapes, columns: Sequence[Colum
     return b"\x1a" + _sized(body)
 
 
-def _tags(
-    columns: Sequence[Column], n: int
-) -> tuple[Unsigned, Integers, list[str], list[bytes]]:
+def _tags(columns: Sequence[Column], n: int) -> tuple[Unsigned, Integers, list[str], list[bytes]]:
     """Pairs of key and value of each feature, their number, and the tables that they point to."""
-    keys, tables = [], []
+    keys: list[str] = []
+    tables: list[bytes] = []
     codes = np.full((n, len(columns)), -1, np.int64)
     base = 0
     for column in columns:
         table: dict[Any, int] = {}
-        own = [
-            -1 if _nothing(v) else table.setdefault(v, len(table)) for v in column.values
-        ]
+        own = [-1 if _nothing(v) else table.setdefault(v, len(table)) for v in column.values]
         if not table:
             continue
         codes[:, len(keys)] = np.where(np.array(own) < 0, -1, np.array(own) + base)
