@@ -28,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from layers.spec import LayerSpec
+from layers.text import Text
 from ogc_server.catalogue import Catalogue
 
 Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
@@ -76,6 +77,20 @@ class Definition:
     responses: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Card:
+    """A way in for people, on the start page.
+
+    Attributes
+    ----------
+    path : below the server's base URL; a page.
+    """
+
+    title: Text
+    words: Text
+    path: str
+
+
 def _no_links(catalogue: Catalogue, base: str, language: str) -> Links:
     return []
 
@@ -109,6 +124,7 @@ class Block:
     state : what these descriptions depend on beside the layers' revisions; equal states have
         equal descriptions. Takes the catalogue, and is asked with each request: it must be cheap.
     definition : its part of the OpenAPI document; takes catalogue and language.
+    cards : ways in for people, on the start page.
     """
 
     name: str
@@ -119,3 +135,4 @@ class Block:
     others: Callable[[Catalogue, str, str], Links] = _no_links
     state: Callable[[Catalogue], Hashable] = _no_state
     definition: Callable[[Catalogue, str], Definition] = _no_definition
+    cards: tuple[Card, ...] = ()

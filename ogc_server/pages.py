@@ -18,6 +18,7 @@ from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from ogc_server.asked import Asked
 from ogc_server.catalogue import Catalogue
+from ogc_server.conformance import classes, standards
 from ogc_server.features import Place, collection_url, feature_dicts, items_links, matched
 from ogc_server.findings import Findings
 from ogc_server.parameters import ItemsRequest
@@ -76,7 +77,23 @@ def landing(asked: Asked, document: dict[str, Any]) -> str:
     """Return the start page: what this is, and how to connect."""
     specs = list(asked.catalogue)
     example = next((spec.id for spec in specs if spec.has_geometry), "layer")
-    return _page(asked, "home.html", number=len(specs), example=example)
+    cards = [
+        {
+            "title": card.title.say(asked.language),
+            "words": card.words.say(asked.language),
+            "url": f"{asked.base}{card.path}",
+        }
+        for block in asked.blocks
+        for card in block.cards
+    ]
+    return _page(
+        asked,
+        "home.html",
+        number=len(specs),
+        example=example,
+        cards=cards,
+        standards="; ".join(standards(classes(asked.blocks))),
+    )
 
 
 def conformance(asked: Asked, document: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ogc_server.block import Block, Definition, Door, Links
+from layers.text import Text
+from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
 from ogc_server.features import HTML, JSON, link
@@ -48,4 +49,11 @@ BLOCK = Block(
     ),
     landing=_landing,
     definition=_definition,
+    cards=(
+        Card(
+            Text(en="Analyses", zh="分析服务"),
+            Text(en="Ask the layers questions, as jobs.", zh="以任务方式对图层进行分析。"),
+            "/processes",
+        ),
+    ),
 )
