@@ -86,7 +86,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _process(environment: dict[str, str], *arguments: str) -> Iterator[tuple[int, int]]:
+def process(environment: dict[str, str], *arguments: str) -> Iterator[tuple[int, int]]:
     port = _free_port()
     command = [sys.executable, *arguments, str(port)]
     process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=ROOT)
@@ -104,21 +104,21 @@ def _process(environment: dict[str, str], *arguments: str) -> Iterator[tuple[int
         process.wait(timeout=20)
 
 
-def _peak_mb(pid: int) -> float:
+def peak_mb(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _measure(server: str, environment: dict[str, str], *arguments: str) -> list[dict[str, Any]]:
     found = []
-    with _process(environment, *arguments) as (port, pid):
+    with process(environment, *arguments) as (port, pid):
         for name, question in _questions(f"/collections/{LAYER}/items").items():
             rate = asyncio.run(_rate(port, question))
             found.append(
                 {"benchmark": "items", "server": server, "request": name, "requests_per_s": rate}
             )
         for row in found:
-            row["peak_mb"] = _peak_mb(pid)
+            row["peak_mb"] = peak_mb(pid)
     return found
 
 

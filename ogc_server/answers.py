@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import anyio
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from ogc_server.catalogue import CATALOGUE_KEY
 from ogc_server.gate import BASE_KEY
@@ -57,10 +60,37 @@ def data_answer(document: Any, media: str, tag: str | None = None, **headers: st
     return Response(body, media_type=media, headers=_headers(tag) | extra)
 
 
-def streamed(pieces: Iterator[bytes], media: str, tag: str, **headers: str) -> Response:
-    """Return a document in pieces."""
+class _Streamed(StreamingResponse):
+    """Pieces in turn, and an end that comes for sure, also where the reader goes away."""
+
+    def __init__(self, *given: Any, ended: Callable[[], None] | None, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._ended is not None:
+                with anyio.CancelScope(shield=True):
+                    await run_in_threadpool(self._ended)
+
+
+def streamed(
+    pieces: Iterable[bytes],
+    media: str,
+    tag: str,
+    ended: Callable[[], None] | None = None,
+    **headers: str,
+) -> Response:
+    """Return a document in pieces.
+
+    Parameters
+    ----------
+    ended : is called in a worker thread when the answer is over, whatever became of it.
+    """
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
-    return StreamingResponse(pieces, media_type=media, headers=_headers(tag) | extra)
+    return _Streamed(pieces, media_type=media, headers=_headers(tag) | extra, ended=ended)
 
 
 def html_answer(

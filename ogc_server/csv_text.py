@@ -20,19 +20,24 @@ from ogc_server.times import write_instant
 CSV = "text/csv; charset=utf-8"
 
 
-def csv_text(request: ItemsRequest, page: Page) -> bytes:
+def csv_text(request: ItemsRequest, page: Page, *, head: bool = True) -> bytes:
     """Write a page as CSV.
 
     Points come as the columns ``x`` and ``y``, other geometries as ``wkt``, both in the request's
     CRS and its order of axes. Nested values are JSON.
+
+    Parameters
+    ----------
+    head : whether the mark of UTF-8 and the names of the columns come first.
     """
     names, places = _places(request, page)
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow([*page.names, *names])
+    if head:
+        writer.writerow([*page.names, *names])
     for row, place in zip(readable_rows(page), places, strict=True):
         writer.writerow([*(_cell(value) for value in row), *place])
-    return out.getvalue().encode("utf-8-sig")
+    return out.getvalue().encode("utf-8-sig" if head else "utf-8")
 
 
 def _cell(value: Any) -> Any:

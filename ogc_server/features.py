@@ -15,6 +15,7 @@ import orjson
 
 from layers.store import Page
 from ogc_server.catalogue import Catalogue
+from ogc_server.negotiation import WHOLE_FORMATS
 from ogc_server.paging import write_token
 from ogc_server.parameters import ItemsRequest
 from ogc_server.places import readable_rows
@@ -101,6 +102,7 @@ def items_links(place: Place, request: ItemsRequest, page: Page | None) -> list[
     links = [
         link("self", GEOJSON, "This document", place.url()),
         link("alternate", HTML, "This document as HTML", place.url(f="html")),
+        *_alternates(place),
     ]
     if page is not None and page.next is not None:
         # The key makes deep pages cheap; the number is for clients that know only numbers.
@@ -112,6 +114,16 @@ def items_links(place: Place, request: ItemsRequest, page: Page | None) -> list[
     href = collection_url(place.base, spec.id)
     links.append(link("collection", JSON, spec.title.en, href))
     return links
+
+
+def _alternates(place: Place) -> list[dict[str, str]]:
+    """The same rows in the formats of whole layers."""
+    url = place.url(f=None)
+    start = f"{url}&f=" if "?" in url else f"{url}?f="
+    return [
+        link("alternate", media, f"These rows as {title}", start + name)
+        for name, (media, title) in WHOLE_FORMATS.items()
+    ]
 
 
 def items_document(

@@ -16,6 +16,7 @@ from ogc_server import openapi as definition
 from ogc_server.answers import data_answer, etag, html_answer, streamed, unchanged
 from ogc_server.asked import Asked
 from ogc_server.csv_text import CSV, csv_text
+from ogc_server.exports import EXPORTS, exported
 from ogc_server.features import (
     GEOJSON,
     JSON,
@@ -27,6 +28,7 @@ from ogc_server.features import (
 from ogc_server.findings import FINDINGS
 from ogc_server.found_values import with_found_values
 from ogc_server.parameters import (
+    MAXIMUM_LIMIT,
     ItemsRequest,
     parse_item,
     parse_items,
@@ -35,7 +37,7 @@ from ogc_server.parameters import (
 from ogc_server.problem import bad_parameter, not_found
 from ogc_server.versions import form_of, tag_of, version_of, whole_row
 
-_ALL_FORMATS = ("json", "html", "jsonld", "csv")
+_ALL_FORMATS = ("json", "html", "jsonld", *EXPORTS)
 
 
 def described(
@@ -198,6 +200,8 @@ def _items(asked: Asked, wanted: ItemsRequest, tag: str, revision: int) -> Respo
     if asked.format == "html":
         return html_answer(pages.items(asked, wanted), asked.language, tag)
     crs = f"<{wanted.crs}>"
+    if asked.format in EXPORTS and not (asked.format == "csv" and _is_page(asked)):
+        return exported(asked, wanted, tag)
     if asked.format == "csv":
         page = asked.catalogue.store.page(wanted.query)
         links = items_links(asked.place(), wanted, page)
@@ -211,6 +215,11 @@ def _items(asked: Asked, wanted: ItemsRequest, tag: str, revision: int) -> Respo
     # The first rows are asked for now, so that a question that fails is refused in good form.
     asked.catalogue.store.page(wanted.query.but(limit=1))
     return streamed(pieces, GEOJSON, tag, Content_Crs=crs)
+
+
+def _is_page(asked: Asked) -> bool:
+    """Whether the client pages by itself, as with GeoJSON."""
+    return "limit" in asked.values and int(asked.values["limit"]) <= MAXIMUM_LIMIT
 
 
 def item(request: Request) -> Response:

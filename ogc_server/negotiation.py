@@ -7,29 +7,39 @@ from collections.abc import Mapping
 from ogc_server.problem import bad_parameter
 
 LANGUAGES = ("en", "zh")
+# Formats that give all rows at once, with media type and title.
+WHOLE_FORMATS = {
+    "csv": ("text/csv; charset=utf-8", "CSV"),
+    "geojsonseq": ("application/geo+json-seq", "GeoJSON text sequence"),
+    "parquet": ("application/vnd.apache.parquet", "GeoParquet"),
+    "arrow": ("application/vnd.apache.arrow.stream", "Arrow stream"),
+    "fgb": ("application/flatgeobuf", "FlatGeobuf"),
+}
 _FORMATS = {
     "json": "json",
     "geojson": "json",
     "html": "html",
     "jsonld": "jsonld",
-    "csv": "csv",
     "geotiff": "geotiff",
     "tiff": "geotiff",
     "covjson": "covjson",
     "png": "png",
     "jpeg": "jpeg",
     "jpg": "jpeg",
+    "geoparquet": "parquet",
+    "flatgeobuf": "fgb",
+    **{name: name for name in WHOLE_FORMATS},
 }
 _MEDIA = {
     "text/html": "html",
     "application/xhtml+xml": "html",
     "application/ld+json": "jsonld",
-    "text/csv": "csv",
     "image/tiff": "geotiff",
     "image/png": "png",
     "image/jpeg": "jpeg",
     "application/prs.coverage+json": "covjson",
     "application/vnd.cov+json": "covjson",
+    **{media.partition(";")[0]: name for name, (media, _) in WHOLE_FORMATS.items()},
 }
 _IMAGES = ("png", "jpeg", "geotiff")
 _ANY_JSON = ("application/json", "application/geo+json", "application/*")

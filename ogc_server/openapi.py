@@ -13,6 +13,7 @@ from typing import Any
 from layers.spec import JSON_TYPES, LayerSpec, PropertySpec
 from ogc_server.block import Block
 from ogc_server.catalogue import Catalogue
+from ogc_server.exports import EXPORTS
 from ogc_server.features import GEOJSON, HTML, JSON
 from ogc_server.metadata import SCHEMA
 from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED, queryable_names
@@ -130,11 +131,15 @@ def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
         key = f"{verb}.{spec.id}"
         return operation(key, f"{title}: {what}", media, schema, tag="data", parameters=extra)
 
+    items = about("items", "items", GEOJSON, "featureCollection", [*shared, *filters])
+    content = items["get"]["responses"]["200"]["content"]
+    for export in EXPORTS.values():
+        content[export.media] = {"schema": {"type": "string", "format": "binary"}}
     return {
         home: about("describe", "collection", JSON, "collection", []),
         f"{home}/queryables": about("queryables", "queryables", SCHEMA, "anything", []),
         f"{home}/schema": about("schema", "schema", SCHEMA, "anything", []),
-        f"{home}/items": about("items", "items", GEOJSON, "featureCollection", [*shared, *filters]),
+        f"{home}/items": items,
         f"{home}/items/{{featureId}}": about("item", "one item", GEOJSON, "feature", item),
     }
 
@@ -171,11 +176,16 @@ def _parameters(systems: list[str]) -> dict[str, Any]:
         "maximum": MAXIMUM_LIMIT,
         "default": DEFAULT_LIMIT,
     }
-    formats = {"type": "string", "enum": ["json", "html", "jsonld", "csv"]}
+    formats = {"type": "string", "enum": ["json", "html", "jsonld", *EXPORTS]}
     rows = (
         _query("f", "Format of the answer.", formats),
         _query("lang", "Language of titles: en or zh.", text),
-        _query("limit", "Rows on one page; more than the maximum is taken as the maximum.", limit),
+        _query(
+            "limit",
+            "Rows on one page; more than the maximum is taken as the maximum. Formats of whole "
+            "layers have no pages: with them it is the number of rows, all without it.",
+            limit,
+        ),
         _query("offset", "Number of the first row.", whole),
         _query("after", "Token of a next link.", text),
         _query("bbox", "minx,miny,maxx,maxy", numbers),

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import geopandas as gpd
+import pyarrow as pa
 
 from layers.jurisdictions import Locator
 from layers.query import Box, Query, TimeInterval
@@ -143,6 +144,22 @@ class Store(ABC):
     @abstractmethod
     def page(self, query: Query) -> Page:
         """One page as texts and plain values: what a server writes out."""
+
+    @abstractmethod
+    def pages(self, query: Query, size: int = 5_000) -> Iterator[Page]:
+        """All rows, in pages of at most ``size`` rows that are one state of the layer.
+
+        Unlike with `page` asked again and again, no write falls between them. There is at least
+        one page; none has a ``next``. A reader that stops early closes the iterator.
+        """
+
+    @abstractmethod
+    def batches(self, query: Query, size: int = 20_000) -> Iterator[pa.RecordBatch]:
+        """All rows as Arrow columns, in parts of at most ``size`` that are one state of the layer.
+
+        Columns are ``fid``, the properties (nested values as JSON text, datetimes in ms UTC), and
+        ``geometry`` as WKB in EPSG:4326, absent where the question leaves it out.
+        """
 
     @abstractmethod
     def frames(self, query: Query, size: int = 50_000) -> Iterator[gpd.GeoDataFrame]:

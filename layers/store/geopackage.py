@@ -158,6 +158,10 @@ class GeoPackageStore(TiledStore):
         """See `SqlStore.frame_geometries`."""
         return gpb.decode(values)
 
+    def bodies(self, values: Sequence[Any]) -> list[bytes | None]:
+        """See `SqlStore.bodies`."""
+        return [None if value is None else gpb.wkb_of(value) for value in values]
+
     def _extent(self, connection: Connection, query: Query, spec: LayerSpec) -> Box | None:
         if _asks_for_all(query):
             box = connection.execute(

@@ -132,6 +132,10 @@ class PostgisStore(TiledStore):
         bodies[:] = [None if v is None else bytes(v) for v in values]
         return shapely.from_wkb(bodies)
 
+    def bodies(self, values: Sequence[Any]) -> list[bytes | None]:
+        """See `SqlStore.bodies`."""
+        return [None if value is None else bytes(value) for value in values]
+
     def _extent(self, connection: Connection, query: Query, spec: LayerSpec) -> Box | None:
         relation, found = self._relation(self.tables(spec.id), query)
         shape = relation.c.geometry

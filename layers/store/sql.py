@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -33,6 +34,7 @@ from layers.errors import QueryError
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator, representative_points
 from layers.query import Box, Query, TimeInterval
 from layers.spec import LayerSpec
+from layers.store import streams
 from layers.store.base import Page
 from layers.store.conditions import branches, conditions
 from layers.store.database import SqlDatabase
@@ -75,6 +77,10 @@ class SqlStore(SqlDatabase):
     @abstractmethod
     def frame_geometries(self, values: Sequence[Any]) -> Any:
         """Shapely geometries of what `frame_geometry` selected."""
+
+    @abstractmethod
+    def bodies(self, values: Sequence[Any]) -> list[bytes | None]:
+        """WKB of what `frame_geometry` selected."""
 
     @abstractmethod
     def _extent(self, connection: Connection, query: Query, spec: LayerSpec) -> Box | None:
@@ -211,6 +217,22 @@ class SqlStore(SqlDatabase):
         }
         shapes = self.frame_geometries(columns[-1]) if geometry else np.full(len(rows), None)
         return gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs="EPSG:4326"))
+
+    def pages(self, query: Query, size: int = 5_000) -> Iterator[Page]:
+        """See `Store.pages`."""
+        return streams.pages(self, query, size)
+
+    def batches(self, query: Query, size: int = 20_000) -> Iterator[pa.RecordBatch]:
+        """See `Store.batches`."""
+        return streams.batches(self, query, size)
+
+    def ordered(self, query: Query, pick: Any) -> Select[Any]:
+        """Statement of a question's rows in their order, without limit."""
+        return self._ordered(self.tables(query.layer), query, pick)
+
+    def wanted(self, query: Query) -> list[str]:
+        """Names of the properties that a question wants."""
+        return _wanted(self.tables(query.layer).spec, query)
 
     def frame(self, query: Query) -> gpd.GeoDataFrame:
         """See `Store.frame`."""
