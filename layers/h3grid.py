@@ -99,6 +99,11 @@ def parents(cells: Cells, resolution: int) -> Cells:
     return np.asarray(base | ((1 << _BITS_A_DIGIT * (_FINEST - resolution)) - 1), np.int64)
 
 
+def disk(cell: int) -> Cells:
+    """A cell and its neighbours, sorted; shape (7,), of a pentagon (6,)."""
+    return np.sort(np.array(h3.grid_disk(cell, 1), np.int64))
+
+
 def cell_polygon(cell: int) -> shapely.Polygon:
     """Outline of a cell, EPSG:4326."""
     return shapely.Polygon([(lon, lat) for lat, lon in h3.cell_to_boundary(cell)])

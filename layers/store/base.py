@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,10 @@ from typing import Any
 
 import geopandas as gpd
 import pyarrow as pa
+import shapely
 
 from layers.jurisdictions import Locator
-from layers.query import Box, Query, TimeInterval
+from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
 from layers.tiles.matrix import Tile
 
@@ -52,6 +53,20 @@ class Page:
     names: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     next: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class Met:
+    """Rows of one layer that meet a geometry.
+
+    Attributes
+    ----------
+    number : how many there are.
+    fids : ids of the first ones, in order.
+    """
+
+    number: int
+    fids: tuple[str, ...]
 
 
 class Transaction(ABC):
@@ -198,6 +213,47 @@ class Store(ABC):
         QueryError
             for a register without places.
         """
+
+    @abstractmethod
+    def counts(self, queries: Sequence[Query]) -> list[int]:
+        """Exact number of rows of each query, in few statements however many layers there are.
+
+        Raises
+        ------
+        QueryError, StoreError
+            as `count` does for any one of them.
+        """
+
+    @abstractmethod
+    def meeting(
+        self,
+        layers: Sequence[str],
+        cell: int,
+        outline: shapely.Geometry,
+        scope: Scope,
+        first: int = 10,
+    ) -> list[Met]:
+        """Rows of each layer that meet the outline of a cell, of all layers in one statement.
+
+        Parameters
+        ----------
+        layers : with geometry, all of which have a table.
+        cell : of any resolution.
+        outline : the cell's in EPSG:4326; its border belongs to it.
+        scope : rows that the reader may see.
+        first : how many ids are wanted of each layer.
+        """
+
+    @abstractmethod
+    def occupied(self, query: Query, resolution: int) -> list[int]:
+        """Cells that the rows touch, sorted: of lines and areas every cell that they reach into.
+
+        ``resolution`` is not finer than the layer's.
+        """
+
+    @abstractmethod
+    def revisions(self) -> dict[str, int]:
+        """Give the revision of every layer that has a table, in one question."""
 
     @abstractmethod
     def revision(self, layer: str) -> int:

@@ -150,6 +150,12 @@ class SqlDatabase(Store):
         with self.reading() as connection:
             return list(connection.scalars(select(revision.c.layer).order_by(revision.c.layer)))
 
+    def revisions(self) -> dict[str, int]:
+        """See `Store.revisions`."""
+        with self.reading() as connection:
+            rows = connection.execute(select(revision.c.layer, revision.c.revision)).all()
+        return {layer: int(number) for layer, number in rows}
+
     def state(self, name: str) -> bytes | None:
         """See `Store.state`."""
         with self.reading() as connection:

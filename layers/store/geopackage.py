@@ -36,6 +36,7 @@ from layers.spec import LayerSpec
 from layers.store import functions, gpb, gpkg_schema, gpkg_tiles
 from layers.store.geopackage_write import GeoPackageTransaction
 from layers.store.grammar import GeoPackageGrammar
+from layers.store.meeting import GeoPackageMeeting, Meeting
 from layers.store.tables import LayerTables
 from layers.store.tiles import TiledStore
 from layers.tiles.matrix import Tile
@@ -141,6 +142,9 @@ class GeoPackageStore(TiledStore):
 
     def _created(self, connection: Connection, tables: LayerTables) -> None:
         gpkg_schema.register_layer(connection, tables.spec)
+
+    def _make_meeting(self) -> Meeting:
+        return GeoPackageMeeting(self)
 
     def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
         """See `SqlStore.page_geometry`."""

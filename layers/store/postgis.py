@@ -29,6 +29,7 @@ from layers.spec import LayerSpec
 from layers.store import postgis_tiles
 from layers.store.gpb import DECIMALS
 from layers.store.grammar import PostgisGrammar
+from layers.store.meeting import Meeting, PostgisMeeting
 from layers.store.postgis_functions import FUNCTIONS
 from layers.store.postgis_write import PostgisTransaction
 from layers.store.tables import LayerTables
@@ -112,6 +113,9 @@ class PostgisStore(TiledStore):
 
     def _created(self, connection: Connection, tables: LayerTables) -> None:
         """Nothing more is needed: the indexes are made with the tables."""
+
+    def _make_meeting(self) -> Meeting:
+        return PostgisMeeting(self)
 
     def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
         """See `SqlStore.page_geometry`."""

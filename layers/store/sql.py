@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import shapely
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     select,
     text,
     union_all,
@@ -32,20 +34,23 @@ from layers import h3grid
 from layers.city import City
 from layers.errors import QueryError
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator, representative_points
-from layers.query import Box, Query, TimeInterval
+from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
 from layers.store import streams
-from layers.store.base import Page
+from layers.store.base import Met, Page
 from layers.store.conditions import branches, conditions
 from layers.store.database import SqlDatabase
 from layers.store.grammar import Grammar
+from layers.store.meeting import Meeting
 from layers.store.order import behind, format_key, keys_of, kind_of, order_by
-from layers.store.tables import LayerTables
+from layers.store.tables import LayerTables, cell_cover
 from layers.store.values import series_of
 
 if TYPE_CHECKING:
     from layers.store.write import SqlTransaction
 
+# SQLite joins 500 selects at most.
+_COUNTED_AT_ONCE = 200
 FRAME_EXTRAS = ("fid", "h3", "jurisdiction", "valid_from", "source")
 
 
@@ -55,6 +60,7 @@ class SqlStore(SqlDatabase):
     def __init__(self, url: str, engine: Engine, grammar: Grammar, city: City) -> None:
         super().__init__(url, engine, grammar, city)
         self.locator = Locator(city, self)
+        self._meeting = self._make_meeting()
 
     # -- what a back end does itself
 
@@ -85,6 +91,10 @@ class SqlStore(SqlDatabase):
     @abstractmethod
     def _extent(self, connection: Connection, query: Query, spec: LayerSpec) -> Box | None:
         """Exact box around the rows."""
+
+    @abstractmethod
+    def _make_meeting(self) -> Meeting:
+        """Return what finds rows of many layers in one place."""
 
     # -- questions
 
@@ -250,27 +260,65 @@ class SqlStore(SqlDatabase):
         with self.reading() as connection:
             return list(connection.scalars(statement.order_by(column).limit(limit)))
 
+    def counts(self, queries: Sequence[Query]) -> list[int]:
+        """See `Store.counts`."""
+        found: list[int] = []
+        with self.reading() as connection:
+            for start in range(0, len(queries), _COUNTED_AT_ONCE):
+                parts = []
+                for number, query in enumerate(queries[start : start + _COUNTED_AT_ONCE]):
+                    relation, wanted = self._relation(self.tables(query.layer), query)
+                    place: ColumnElement[Any] = literal_column(str(number))
+                    picked = select(place.label("place"), func.count().label("rows"))
+                    parts.append(picked.select_from(relation).where(*wanted))
+                rows = connection.execute(union_all(*parts)).all()
+                found += [int(number) for _, number in sorted(tuple(row) for row in rows)]
+        return found
+
+    def meeting(
+        self,
+        layers: Sequence[str],
+        cell: int,
+        outline: shapely.Geometry,
+        scope: Scope,
+        first: int = 10,
+    ) -> list[Met]:
+        """See `Store.meeting`."""
+        return self._meeting.find(layers, cell, outline, scope, first)
+
     def cell_counts(self, query: Query, resolution: int) -> dict[int, int]:
         """See `Store.cell_counts`."""
         tables = self.tables(query.layer)
-        finest = tables.spec.h3_resolution
-        if finest is None:
-            raise QueryError(f"layer '{query.layer}' is a register without places")
-        if not 0 <= resolution <= finest:
-            raise QueryError(
-                f"resolution {resolution}: layer '{query.layer}' counts at resolutions 0–{finest}"
-            )
+        _check_resolution(tables.spec, resolution)
         relation, found = self._relation(tables, query)
-        keep, fill = h3grid.parent_masks(resolution)
-        parent = relation.c.h3.bitwise_and(literal(keep, BigInteger)).bitwise_or(
-            literal(fill, BigInteger)
-        )
+        parent = _parent(relation.c.h3, resolution)
         counted = select(parent.label("cell"), func.count()).where(
             *found, relation.c.h3.is_not(None)
         )
         with self.reading() as connection:
             rows = connection.execute(counted.group_by(text("cell")).order_by(text("cell"))).all()
         return {int(cell): int(number) for cell, number in rows}
+
+    def occupied(self, query: Query, resolution: int) -> list[int]:
+        """See `Store.occupied`."""
+        tables = self.tables(query.layer)
+        _check_resolution(tables.spec, resolution)
+        if not tables.spec.has_cover:
+            return list(self.cell_counts(query, resolution))
+        parts = []
+        for branch in branches(tables, query.as_of):
+            wanted = conditions(self.grammar, tables.spec, query, branch)
+            touched = select(_parent(cell_cover.c.h3, resolution).label("cell")).where(
+                cell_cover.c.layer == literal(branch.cover)
+            )
+            if wanted:
+                keys = select(branch.cover_key).select_from(branch.table).where(*wanted)
+                touched = touched.where(cell_cover.c.fid.in_(keys))
+            parts.append(touched)
+        cells = union_all(*parts).subquery()
+        statement = select(cells.c.cell).distinct().order_by(cells.c.cell)
+        with self.reading() as connection:
+            return [int(cell) for cell in connection.scalars(statement)]
 
     def relocate(self, spec: LayerSpec) -> int:
         """See `Store.relocate`."""
@@ -305,6 +353,22 @@ class SqlStore(SqlDatabase):
     def is_administrative(self, layer: str) -> bool:
         """Whether a layer holds the units that rows are located by."""
         return layer in ADMINISTRATIVE_LAYERS
+
+
+def _check_resolution(spec: LayerSpec, resolution: int) -> None:
+    finest = spec.h3_resolution
+    if finest is None:
+        raise QueryError(f"layer '{spec.id}' is a register without places")
+    if not 0 <= resolution <= finest:
+        raise QueryError(
+            f"resolution {resolution}: layer '{spec.id}' counts at resolutions 0–{finest}"
+        )
+
+
+def _parent(cell: ColumnElement[Any], resolution: int) -> ColumnElement[Any]:
+    keep, fill = h3grid.parent_masks(resolution)
+    kept = cell.bitwise_and(literal(keep, BigInteger))
+    return kept.bitwise_or(literal(fill, BigInteger))
 
 
 def _wanted(spec: LayerSpec, query: Query) -> list[str]:
