@@ -96,13 +96,18 @@ class Catalogue:
 
         Beside the layers of rows these are the personal ones, for the administration.
         """
-        spec = self._specs.get(layer)
-        if spec is not None and self.audience.counts(spec) and spec.has_geometry:
-            if layer not in self._present:
-                self._present = frozenset(self.store.layers())
-            if layer in self._present:
-                return spec
+        if self.is_counted(layer):
+            return self._specs[layer]
         raise not_found(f"collection '{layer}'")
+
+    def is_counted(self, layer: str) -> bool:
+        """Whether `counted` gives the layer."""
+        spec = self._specs.get(layer)
+        if spec is None or not spec.has_geometry or not self.audience.counts(spec):
+            return False
+        if layer not in self._present:
+            self._present = frozenset(self.store.layers())
+        return layer in self._present
 
     def cell_counts(self, spec: LayerSpec, query: Query, resolution: int) -> dict[int, int]:
         """Rows per cell (see `layers.aggregates.cell_counts`), remembered by the revision.
@@ -111,6 +116,13 @@ class Catalogue:
         """
         key = ("cells", resolution, self.revision(spec.id), _key(query))
         return self._memory.get(key, lambda: cell_counts(self.store, spec, query, resolution))
+
+    def occupied(self, spec: LayerSpec, query: Query, resolution: int) -> list[int]:
+        """Cells that rows touch, sorted; of a personal layer those whose number is shown."""
+        if not self.audience.sees(spec):
+            return list(self.cell_counts(spec, query, resolution))
+        key = ("occupied", resolution, self.revision(spec.id), _key(query))
+        return self._memory.get(key, lambda: self.store.occupied(query, resolution))
 
     def revision(self, layer: str) -> int:
         """Return number that grows with every change of the layer."""

@@ -40,6 +40,7 @@ _MEDIA = {
     "application/prs.coverage+json": "covjson",
     "application/vnd.cov+json": "covjson",
     **{media.partition(";")[0]: name for name, (media, _) in WHOLE_FORMATS.items()},
+    "application/x-binary": "uint64",
 }
 _IMAGES = ("png", "jpeg", "geotiff")
 _ANY_JSON = ("application/json", "application/geo+json", "application/*")
@@ -68,13 +69,16 @@ def wanted_format(
         400 for an ``f`` that is not offered.
     """
     if "f" in values:
-        chosen = _FORMATS.get(values["f"])
+        # Most doors answer one kind of JSON; where GeoJSON is another one it is offered by name.
+        chosen = values["f"] if values["f"] in offered else _FORMATS.get(values["f"])
         if chosen not in offered:
             expected = ", ".join(offered)
             raise bad_parameter("f", f"found {values['f']!r}, expected one of {expected}")
         return chosen
     default = "json" if "json" in offered else offered[0]
     for media in _ranked(accept):
+        if media == "application/geo+json" and "geojson" in offered:
+            return "geojson"
         if media == "*/*" or (media in _ANY_JSON and default == "json"):
             return default
         if _MEDIA.get(media) in offered:

@@ -151,7 +151,8 @@ def _filter(p: PropertySpec, language: str) -> dict[str, Any]:
     return _query(p.name, p.title.say(language), schema)
 
 
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """One query parameter, in the style that clients know how to write it in."""
     return {
         "name": name,
         "in": "query",
@@ -161,6 +162,9 @@ def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any
         "explode": False,
         "schema": schema,
     }
+
+
+_query = query_parameter
 
 
 def _parameters(systems: list[str]) -> dict[str, Any]:

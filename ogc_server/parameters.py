@@ -302,7 +302,12 @@ def _equals(p: PropertySpec, text: str) -> dict[str, Any]:
     return {"op": "=", "args": [{"property": p.name}, value]}
 
 
-def _filter(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) -> dict[str, Any]:
+def filter_names(values: Mapping[str, str]) -> set[str]:
+    """Properties that the parameter ``filter`` names; RequestError 400 where it can't be read."""
+    return names_of(_expression(values)) if "filter" in values else set()
+
+
+def _expression(values: Mapping[str, str]) -> dict[str, Any]:
     text = values["filter"]
     if len(text) > _LONGEST_FILTER:
         raise bad_parameter("filter", f"is longer than {_LONGEST_FILTER} characters")
@@ -315,6 +320,11 @@ def _filter(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) ->
         raise bad_parameter("filter", f"is not {language}: {failure}") from failure
     if not isinstance(expression, dict):
         raise bad_parameter("filter", f"is not an expression of {language}")
+    return expression
+
+
+def _filter(catalogue: Catalogue, spec: LayerSpec, values: Mapping[str, str]) -> dict[str, Any]:
+    expression = _expression(values)
     # Stores know columns of their own beside; only what is published can be asked by.
     unknown = names_of(expression) - queryable_names(spec).keys()
     if unknown:

@@ -7,10 +7,12 @@ Sub-zones are taken by the index (``cellToChildren``) and stand in the order of 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import h3.api.basic_int as h3
 import numpy as np
 import numpy.typing as npt
+import orjson
 import shapely
 
 from layers import h3grid
@@ -20,6 +22,8 @@ from layers.query import Box
 from ogc_server.problem import not_found
 
 FINEST = 15
+# An arc of this length strays from its straight line in lon/lat by some centimetres.
+_LONGEST_KM, _MOST_PIECES = 2.0, 128
 _HALF_TURN, _TURN = 180.0, 360.0
 _WORLD = (shapely.box(-180, -90, 180, 90), shapely.box(180, -90, 540, 90))
 
@@ -32,13 +36,19 @@ def parse_zone(text: str) -> int:
         raise not_found("the zone") from None
 
 
+def level_of(cell: int) -> int:
+    """Level of a zone, which is its H3 resolution."""
+    return h3grid.resolution_of(cell)
+
+
 def outline(cell: int) -> shapely.Geometry:
     """Outline in EPSG:4326, in two parts where it crosses the antimeridian.
 
-    Edges are straight in lon/lat between the corners that H3 gives. The two zones of a level that
-    hold a pole reach up to it along the antimeridian.
+    H3's edges are arcs of great circles; they are followed closely enough for straight lines in
+    lon/lat to stray from them by a metre at most. The two zones of a level that hold a pole reach
+    up to it along the antimeridian.
     """
-    corners = np.array([(lon, lat) for lat, lon in h3.cell_to_boundary(cell)])
+    corners = _along_arcs(cell)
     if np.ptp(corners[:, 0]) <= _HALF_TURN:
         return shapely.Polygon(corners)
     for pole in (90.0, -90.0):
@@ -51,6 +61,25 @@ def outline(cell: int) -> shapely.Geometry:
     return shapely.union_all([west, east])
 
 
+def _along_arcs(cell: int) -> npt.NDArray[np.float64]:
+    """Corners as (lon, lat), with points between them on larger zones; none comes twice."""
+    corners = np.array([(lon, lat) for lat, lon in h3.cell_to_boundary(cell)])
+    edge_km = h3.average_hexagon_edge_length(h3.get_resolution(cell), "km")
+    pieces = int(np.clip(np.ceil(edge_km / _LONGEST_KM), 1, _MOST_PIECES))
+    if pieces == 1:
+        return corners
+    lon, lat = np.radians(corners).T
+    start = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    end = np.roll(start, -1, axis=0)
+    share = np.arange(pieces)[None, :, None] / pieces
+    # The chord's points lie below the arc's, in the same direction from the centre.
+    x, y, z = np.moveaxis(start[:, None] + share * (end - start)[:, None], -1, 0).reshape(3, -1)
+    points = np.column_stack([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))])
+    points[::pieces] = np.radians(corners)
+    degrees: npt.NDArray[np.float64] = np.degrees(points)
+    return degrees
+
+
 def _polar(corners: npt.NDArray[np.float64], pole: float) -> shapely.Geometry:
     ring = corners[np.argsort(corners[:, 0])]
     # Where the ring meets the antimeridian, between its last corner and its first.
@@ -59,6 +88,12 @@ def _polar(corners: npt.NDArray[np.float64], pole: float) -> shapely.Geometry:
     lat = last[1] + share * (first[1] - last[1])
     ends = [(_HALF_TURN, lat), (_HALF_TURN, pole), (-_HALF_TURN, pole), (-_HALF_TURN, lat)]
     return shapely.Polygon([*map(tuple, ring), *ends])
+
+
+def geojson(cell: int) -> dict[str, Any]:
+    """Outline as a GeoJSON geometry."""
+    read: dict[str, Any] = orjson.loads(shapely.to_geojson(outline(cell)))
+    return read
 
 
 def area_m2(cell: int) -> float:
