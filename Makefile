@@ -45,6 +45,9 @@ unit: $(VENV)/installed-tests  ## the tests alone
 cite: $(VENV)/installed-tests  ## put the standards' test suites to a running server: passed, failed, skipped (URL=… for another)
 	@$(BIN)/python -m tests.cite $(URL)
 
+fuzz: $(VENV)/installed-tests  ## make up many requests from the API definition, for every operation and layer
+	ONEMAP_FUZZ_EXAMPLES=$${ONEMAP_FUZZ_EXAMPLES:-200} $(BIN)/python -m pytest -n 0 --timeout 7200 tests/fuzz
+
 bench: $(VENV)/installed-tests system-packages  ## measure against peers, keep the table in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 

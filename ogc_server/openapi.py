@@ -15,10 +15,12 @@ from ogc_server.block import Block
 from ogc_server.catalogue import Catalogue
 from ogc_server.exports import EXPORTS
 from ogc_server.features import GEOJSON, HTML, JSON
-from ogc_server.metadata import SCHEMA
+from ogc_server.metadata import OPENAPI, SCHEMA
 from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED, queryable_names
 from ogc_server.problem import MEDIA_TYPE
 from ogc_server.reference import uris
+
+JSONLD = "application/ld+json"
 
 
 def document(
@@ -102,7 +104,7 @@ def fixed_paths() -> dict[str, Any]:
         ("/", "getLandingPage", "Landing page", JSON, "landingPage"),
         ("/conformance", "getConformance", "Conformance declaration", JSON, "confClasses"),
         ("/collections", "getCollections", "Collections", JSON, "collections"),
-        ("/openapi", "getOpenAPI", "This definition", JSON, "anything"),
+        ("/openapi", "getOpenAPI", "This definition", OPENAPI, "anything"),
     )
     return {
         path: operation(key, summary, media, schema, tag="server", parameters=[])
@@ -135,12 +137,15 @@ def _layer_paths(spec: LayerSpec, language: str) -> dict[str, Any]:
     content = items["get"]["responses"]["200"]["content"]
     for export in EXPORTS.values():
         content[export.media] = {"schema": {"type": "string", "format": "binary"}}
+    one = about("item", "one item", GEOJSON, "feature", item)
+    for entry in (items, one):
+        entry["get"]["responses"]["200"]["content"][JSONLD] = {"schema": {}}
     return {
         home: about("describe", "collection", JSON, "collection", []),
         f"{home}/queryables": about("queryables", "queryables", SCHEMA, "anything", []),
         f"{home}/schema": about("schema", "schema", SCHEMA, "anything", []),
         f"{home}/items": items,
-        f"{home}/items/{{featureId}}": about("item", "one item", GEOJSON, "feature", item),
+        f"{home}/items/{{featureId}}": one,
     }
 
 
@@ -148,7 +153,8 @@ def _filter(p: PropertySpec, language: str) -> dict[str, Any]:
     schema = dict(JSON_TYPES[p.type])
     if p.values:
         schema["enum"] = list(p.values)
-    return _query(p.name, p.title.say(language), schema)
+    # An empty value asks for the rows where it is missing.
+    return {**_query(p.name, p.title.say(language), schema), "allowEmptyValue": True}
 
 
 def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +258,8 @@ def _schemas() -> dict[str, Any]:
 
 
 def _responses() -> dict[str, Any]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/exception"}}}
+    told = {"$ref": "#/components/schemas/exception"}
+    content = {MEDIA_TYPE: {"schema": told}, HTML: {"schema": {"type": "string"}}}
     rows = {
         "InvalidParameter": "A query parameter is unknown or has a value that can't be used.",
         "NotFound": "There is no such thing for this reader.",

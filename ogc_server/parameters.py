@@ -239,7 +239,7 @@ def _properties(spec: LayerSpec, values: Mapping[str, str]) -> tuple[str, ...]:
 
 def _sort(spec: LayerSpec, values: Mapping[str, str]) -> tuple[SortKey, ...]:
     keys = []
-    for part in values.get("sortby", "").split(",") if values.get("sortby") else []:
+    for part in values["sortby"].split(",") if "sortby" in values else []:
         name = part.strip().lstrip("+-").strip()
         if _property(spec, name, "sortby").type == "json":
             raise bad_parameter("sortby", f"'{name}' is a nested value, it has no order")
@@ -282,7 +282,8 @@ def _where(
 
 
 def _equals(p: PropertySpec, text: str) -> dict[str, Any]:
-    free = {"required": False, "minimum": None, "maximum": None, "values": None, "pattern": None}
+    # A value beyond the bounds can be asked for; one that is not in the list is a slip of the pen.
+    free = {"required": False, "minimum": None, "maximum": None, "pattern": None}
     if p.type == "json":
         words = "is a list; ask for what it holds by filter=A_CONTAINS(…)"
         nested = "is a nested value and can't be compared"
@@ -293,6 +294,10 @@ def _equals(p: PropertySpec, text: str) -> dict[str, Any]:
         value = parse_value(p.model_copy(update=free), text)
     except (ValueError, OverflowError) as failure:
         raise bad_parameter(p.name, str(failure)) from failure
+    if value is None and text:
+        raise bad_parameter(
+            p.name, f"found {text!r}, expected a value, or none for what is missing"
+        )
     if value is None:
         return {"op": "isNull", "args": [{"property": p.name}]}
     if p.type == "datetime":

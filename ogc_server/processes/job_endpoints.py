@@ -64,12 +64,12 @@ def _found(asked: Asked) -> list[Job]:
         if name not in (*OPEN, *CLOSED):
             there = ", ".join((*OPEN, *CLOSED))
             raise bad_parameter("status", f"found {name[:40]!r}, expected some of {there}")
-    kinds = _names(values.get("type"))
+    for kind in _names(values.get("type")) or ():
+        if kind != "process":
+            raise bad_parameter("type", f"found {kind[:40]!r}, expected process")
     span = parse_interval(values["datetime"]) if "datetime" in values else None
     shortest = whole(asked, "minDuration", 0, 0) if "minDuration" in values else None
     longest = whole(asked, "maxDuration", 0, 0) if "maxDuration" in values else None
-    if kinds is not None and "process" not in kinds:
-        return []
     now = asked.runs.clock()
 
     def kept(record: Job) -> bool:

@@ -310,3 +310,13 @@ def test_of_what_the_platform_writes_only_reading_is_offered(client: TestClient)
         assert head.status_code == 200 and not head.content
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert client.request(method, path, content=b"{}").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"), [("kind=%20", "kind"), ("kind=balloon", "kind"), ("sortby=", "sortby")]
+)
+def test_a_value_that_can_be_no_row_is_refused(
+    client: TestClient, query: str, parameter: str
+) -> None:
+    answer = client.get(f"{MARKS}?{query}")
+    assert answer.status_code == 400 and answer.json()["parameter"] == parameter
