@@ -36,6 +36,7 @@ from ogc_server.missing import missing_page
 from ogc_server.problem import RequestError
 from ogc_server.processes.pool import Pool
 from ogc_server.sign_in import SignIn
+from ogc_server.tiles import TileMemory
 
 STATIC = Path(__file__).parent / "static"
 _LIGHT_COMPRESSION = 2
@@ -90,7 +91,7 @@ def create_app(
     )
     app.state.catalogues, app.state.audience = catalogues, door.alone
     app.state.engine, app.state.blocks = engine, blocks
-    app.state.runs = runs
+    app.state.runs, app.state.tiles = runs, TileMemory()
     return app
 
 

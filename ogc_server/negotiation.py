@@ -29,6 +29,12 @@ _FORMATS = {
     "geoparquet": "parquet",
     "flatgeobuf": "fgb",
     **{name: name for name in WHOLE_FORMATS},
+    "mvt": "mvt",
+    "pbf": "mvt",
+    "tilejson": "tilejson",
+    "mapbox": "mapbox",
+    "sld": "sld",
+    "qml": "qml",
 }
 _MEDIA = {
     "text/html": "html",

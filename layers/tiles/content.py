@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layers.spec import LayerSpec
+from layers.spec import SYSTEM_COLUMNS, LayerSpec
 from layers.text import LANGUAGES
 
 # Levels, in Web Mercator, from which rows have all their plain attributes.
@@ -42,7 +42,7 @@ def attributes(spec: LayerSpec, level: int) -> tuple[str, ...]:
     Nested values are in no tile; far off there are only those that drawing needs, and those that
     the declaration names in ``style.overview``.
     """
-    plain = [p.name for p in spec.properties if p.type != "json" and p.name != FID]
+    plain = [p.name for p in spec.properties if p.type != "json" and p.name not in SYSTEM_COLUMNS]
     if level >= ALL_ATTRIBUTES_FROM:
         return tuple(plain)
     labels = {label_of(spec, language) for language in LANGUAGES}
