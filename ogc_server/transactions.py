@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import orjson
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +37,7 @@ from ogc_server.problem import RequestError
 from ogc_server.reference import CRS84
 from ogc_server.versions import check_preconditions, version_of
 
+_WRITERS = 2
 ACCEPTED = {
     "POST": {"Accept-Post": ", ".join(GEOJSON_TYPES)},
     "PATCH": {"Accept-Patch": ", ".join(PATCH_TYPES)},
@@ -72,23 +74,35 @@ def _editable(request: Request) -> bool:
 async def create(request: Request) -> Response:
     """``POST …/items``: add a feature, or all features of a collection, or none of them."""
     body = await read_body(request, GEOJSON_TYPES)
-    return await run_in_threadpool(_create, request, body)
+    return await _in_turn(request, _create, body)
 
 
 async def replace_item(request: Request) -> Response:
     """``PUT …/items/{fid}``: put a feature in the place of another."""
     body = await read_body(request, GEOJSON_TYPES)
-    return await run_in_threadpool(_replace, request, body)
+    return await _in_turn(request, _replace, body)
 
 
 async def patch_item(request: Request) -> Response:
     """``PATCH …/items/{fid}``: change parts of a feature by JSON Merge Patch (RFC 7396)."""
     body = await read_body(request, PATCH_TYPES)
-    return await run_in_threadpool(_patch, request, body)
+    return await _in_turn(request, _patch, body)
 
 
-def delete_item(request: Request) -> Response:
+async def delete_item(request: Request) -> Response:
     """``DELETE …/items/{fid}``: move a feature to the layer's history."""
+    return await _in_turn(request, _delete)
+
+
+async def _in_turn(request: Request, work: Callable[..., Response], *arguments: Any) -> Response:
+    """Write in a worker thread; more that wait for the one writer would starve the readers."""
+    state = request.app.state
+    if not hasattr(state, "writers"):
+        state.writers = CapacityLimiter(_WRITERS)
+    return await to_thread.run_sync(work, request, *arguments, limiter=state.writers)
+
+
+def _delete(request: Request) -> Response:
     edit = Edit.of(request)
     with edit.asked.catalogue.store.transaction() as unit:
         check_preconditions(request.headers, version_of(edit.standing(unit)))

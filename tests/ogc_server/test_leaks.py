@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -162,3 +163,31 @@ def test_hidden_and_missing_look_the_same(city: City, store: Store) -> None:
             assert answers[0].status_code == answers[1].status_code, (method, rest)
             assert first == second, (method, rest)
             assert set(answers[0].headers) == set(answers[1].headers)
+
+
+def test_a_hidden_layer_takes_no_longer_to_refuse_than_a_missing_one(
+    city: City, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time tells nothing where the same is done: neither asks the store anything."""
+    client = TestClient(create_app(city, store, audience=PUBLIC), base_url=BASE)
+    client.get("/collections")
+    asked: list[str] = []
+
+    def told(name: str, method: Callable[..., object]) -> Callable[..., object]:
+        def tell(*arguments: object, **options: object) -> object:
+            asked.append(name)
+            return method(*arguments, **options)
+
+        return tell
+
+    for name in dir(store):
+        method = getattr(store, name)
+        if not name.startswith("_") and callable(method) and name not in ("close", "writing"):
+            monkeypatch.setattr(store, name, told(name, method), raising=True)
+    questions: dict[str, list[str]] = {}
+    for key in ("alert", "zzzzz"):
+        asked.clear()
+        for rest in ("", "/items", "/items/x", "/schema", "/items?f=csv", "/items?filter=a=1"):
+            assert client.get(f"/collections/{key}{rest}").status_code == 404
+        questions[key] = list(asked)
+    assert questions["alert"] == questions["zzzzz"]
