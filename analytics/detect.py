@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from analytics.event import Event
-from analytics.rule import Columns, Rule, State, dump_state, load_state
+from analytics.rule import Columns, Rule, State, dump_state, load_state, rows
 
 # A watermark behind which no row can come.
 END_OF_TIME_MS = 2**62
@@ -31,6 +31,26 @@ def run_batch(rules: Sequence[Rule], columns_by_feed: Mapping[str, Columns]) -> 
             events, _ = run_step(rule, None, columns, END_OF_TIME_MS)
             found += events
     return distinct(found)
+
+
+def run_batches(rule: Rule, batches: Iterable[Columns]) -> tuple[list[Event], int]:
+    """Find everything in batches that follow each other in time.
+
+    Returns
+    -------
+    events sorted by id, each id once, and the number of rows that were read.
+    """
+    state, read = rule.start(), 0
+    events: list[Event] = []
+    for batch in batches:
+        if not rows(batch):
+            continue
+        read += rows(batch)
+        # So the state keeps only what the next rows need.
+        events += rule.flush(state, int(batch["t"].min()))
+        events += rule.update(state, batch)
+    events += rule.flush(state, END_OF_TIME_MS)
+    return distinct(events), read
 
 
 def run_step(

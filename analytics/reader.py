@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 import geopandas as gpd
-import pyarrow as pa
 
 from analytics.algorithm import InputError
 from layers.city import City
+from layers.positions import PositionStore
 from layers.query import Box, Query
 from layers.spec import LayerSpec
 
@@ -72,6 +71,9 @@ class Reader(Protocol):
     def frame(self, query: Query) -> gpd.GeoDataFrame:
         """Rows of a query (see `layers.store.Store.frame`)."""
 
+    def frames(self, query: Query, size: int) -> Iterator[gpd.GeoDataFrame]:
+        """Rows of a query in frames of at most ``size`` rows."""
+
     def count(self, query: Query) -> int:
         """Exact number of a query's rows."""
 
@@ -81,18 +83,8 @@ class Reader(Protocol):
         See `layers.aggregates.cell_counts`; InputError for what can't be counted.
         """
 
-    def positions(
-        self,
-        feed: str,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        movers: Iterable[str] | None = None,
-    ) -> pa.Table:
-        """Positions that the reader may see (see `layers.positions`).
-
-        Half-open [start, end).
-        """
+    def all_positions(self) -> PositionStore:
+        """Positions of all movers, for a reader of the whole city alone; else InputError."""
 
 
 def chosen_rows(reader: Reader, choice: Choice, properties: tuple[str, ...]) -> gpd.GeoDataFrame:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -224,7 +224,17 @@ def marine_zone(geometry: Area, crs: str, **attributes: Any) -> MarineZone:
     return MarineZone(geometry=geometry, shape=_projected(fine, crs), **attributes)
 
 
-def load_references(city: City, store: Store, *, as_of: datetime | None = None) -> References:
+class Rows(Protocol):
+    """Where rows are read from: a store, or what one reader sees of it."""
+
+    def layers(self) -> list[str]:
+        """Ids of the layers that there are."""
+
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        """All rows of a query."""
+
+
+def load_references(city: City, store: Rows, *, as_of: datetime | None = None) -> References:
     """Read what rules must know from the city's layers.
 
     Parameters
@@ -256,7 +266,7 @@ def state_of_layers(city: City, store: Store) -> tuple[int, ...]:
     )
 
 
-def _rows(city: City, store: Store, layer: str, as_of: datetime | None) -> Iterator[dict[str, Any]]:
+def _rows(city: City, store: Rows, layer: str, as_of: datetime | None) -> Iterator[dict[str, Any]]:
     if layer not in city.layers or layer not in store.layers():
         return
     frame: gpd.GeoDataFrame = store.frame(Query(layer, as_of=as_of))

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from layers.errors import OnemapError
 from onemap import __version__
-from onemap.commands import accounts, demo, detect, ingest, init, layers, serve, watch
+from onemap.commands import accounts, demo, detect, ingest, init, layers, process, serve, watch
 from onemap.terminal import err
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command()(detect.detect)
 app.command()(detect.evaluate)
 app.command()(watch.watch)
 app.add_typer(layers.app, name="layers")
+app.add_typer(process.app, name="process")
 app.add_typer(accounts.app, name="accounts")
 app.command()(serve.serve)
 

@@ -16,12 +16,18 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
+from analytics.algorithm import Silent
+from analytics.algorithms import discover, find
+from analytics.table import Table
+from layers.access import LOCAL
 from layers.city import City
 from layers.h3grid import cell_area_km2, cell_polygon, format_cell, parse_cell, resolution_of
 from layers.positions import PositionStore
 from layers.query import Box, Query
 from layers.store import Store, open_store
 from layers.store.filter import parse_cql2_text
+from ogc_server.catalogue import Catalogue
+from ogc_server.processes.reader import CatalogueReader
 from onemap.home import Home, locate, read_city
 
 if TYPE_CHECKING:
@@ -173,6 +179,37 @@ class OneMap:
         frame.index.name = "time"
         places = gpd.points_from_xy(frame.pop("lon"), frame.pop("lat"))
         return Track(mover, gpd.GeoDataFrame(frame, geometry=places, crs="EPSG:4326"))
+
+    def run(self, process: str, **inputs: Any) -> dict[str, Any]:
+        """Run an analysis, the same that clients execute over OGC API – Processes.
+
+        Parameters
+        ----------
+        process : its id, such as ``"h3-aggregate"``; see `processes`.
+        inputs : by name, JSON values.
+
+        Returns
+        -------
+        its outputs by name: tables as GeoDataFrames, the rest as plain values.
+        """
+        algorithm = find(process)
+        reader = CatalogueReader(Catalogue(self.city, self.store, LOCAL, self.home.folder))
+        made = algorithm.run(reader, algorithm.read(inputs), Silent())
+        return {k: v.to_frame() if isinstance(v, Table) else v for k, v in made.items()}
+
+    def processes(self) -> pd.DataFrame:
+        """The analyses that `run` takes, with their inputs."""
+        rows = [
+            {
+                "process": one.id,
+                "title": one.title.en,
+                "标题": one.title.zh,
+                "version": one.version,
+                "inputs": ", ".join(one.inputs.model_fields),
+            }
+            for one in discover().values()
+        ]
+        return pd.DataFrame(rows)
 
     def map(self, *layers: str, limit: int = 5000) -> folium.Map:
         """A folium map of layers, the alerts by default."""

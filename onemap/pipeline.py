@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from analytics import evaluate as scoring
-from analytics import feeds, registry
-from analytics.detect import END_OF_TIME_MS, distinct
+from analytics import registry
+from analytics.detect import run_batches
 from analytics.event import Event, to_frame
+from analytics.history import ROWS_AT_ONCE, row_batches, vessel_batches
 from analytics.references import load_references
-from analytics.rule import Columns, Rule, rows
+from analytics.rule import Columns
 from cases.opening import open_cases, write_cases
 from layers.city import City
 from layers.positions import PositionStore
@@ -21,10 +22,6 @@ from layers.store import Store
 from layers.store.base import Transaction
 from onemap.home import Home
 from onemap.terminal import Report
-
-_EPOCH = date(1970, 1, 1)
-_DAY_MS = 86_400_000
-ROWS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -68,46 +65,20 @@ def detect(
     for number, rule in enumerate(chosen):
         if progress is not None:
             progress(number, len(chosen), rule.declaration.id)
-        events, read = _run(rule, batches(city, store, home, rule.feed))
+        events, read = run_batches(rule, batches(city, store, home, rule.feed))
         with store.transaction() as unit:
             alerts, cases = write_findings(unit, store, city, events, at=at)
         found.append(Found(rule.declaration.id, read, len(events), alerts, cases))
     return found
 
 
-def _run(rule: Rule, columns: Iterable[Columns]) -> tuple[list[Event], int]:
-    state, read = rule.start(), 0
-    events: list[Event] = []
-    for batch in columns:
-        if not rows(batch):
-            continue
-        read += rows(batch)
-        # Batches follow each other in time, so the state keeps only what the next rows need.
-        events += rule.flush(state, int(batch["t"].min()))
-        events += rule.update(state, batch)
-    events += rule.flush(state, END_OF_TIME_MS)
-    return distinct(events), read
-
-
 def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns]:
-    """Columns of a feed, no batch older than the one before: positions by UTC day, rows by number.
-
-    So memory holds one day of positions, or some ten thousand rows of a layer.
-    """
+    """Columns of a feed, no batch older than the one before (see `analytics.history`)."""
     if feed == "ais":
-        positions = PositionStore(home.positions)
-        for day in sorted({*positions.days("ais"), *positions.days("ais_identity")}):
-            start = (day - _EPOCH).days * _DAY_MS
-            end = start + _DAY_MS
-            fixes = positions.scan("ais", start_ms=start, end_ms=end)
-            said = positions.scan("ais_identity", start_ms=start, end_ms=end)
-            yield feeds.ais_columns(fixes, said, city.crs)
+        yield from vessel_batches(PositionStore(home.positions), city.crs)
     elif feed in store.layers():
-        for frame in store.frames(Query(feed, sort=(SortKey("time"),)), size=ROWS_AT_ONCE):
-            if feed == "weighing":
-                yield feeds.weighing_columns(frame)
-            else:
-                yield feeds.detection_columns(frame, city.crs)
+        frames = store.frames(Query(feed, sort=(SortKey("time"),)), size=ROWS_AT_ONCE)
+        yield from row_batches(feed, frames, city.crs)
 
 
 def write_findings(

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 import geopandas as gpd
-import numpy as np
-import pyarrow as pa
-import shapely
 
 from analytics.algorithm import InputError
 from analytics.reader import Choice
 from layers.city import City
 from layers.errors import QueryError
-from layers.jurisdictions import Locator
 from layers.positions import PositionStore
 from layers.query import EVERYTHING, Query
 from layers.spec import LayerSpec
@@ -23,8 +18,6 @@ from layers.store import Store
 from ogc_server.catalogue import Catalogue
 from ogc_server.parameters import parse_items
 from ogc_server.problem import RequestError
-
-_FEEDS = ("ais", "ais_identity", "gps")
 
 
 class CatalogueReader:
@@ -83,6 +76,11 @@ class CatalogueReader:
         with _refused():
             return self._store.frame(self._walled(query))
 
+    def frames(self, query: Query, size: int) -> Iterator[gpd.GeoDataFrame]:
+        """See `Reader.frames`."""
+        with _refused():
+            yield from self._store.frames(self._walled(query), size)
+
     def count(self, query: Query) -> int:
         """See `Reader.count`."""
         with _refused():
@@ -107,53 +105,11 @@ class CatalogueReader:
         with _refused():
             return self._catalogue.cell_counts(spec, query, resolution)
 
-    def positions(
-        self,
-        feed: str,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        movers: Iterable[str] | None = None,
-    ) -> pa.Table:
-        """See `Reader.positions`: the administration's alone, each reader those on his own land."""
-        folder, audience = self._catalogue.folder, self._catalogue.audience
-        if feed not in _FEEDS or folder is None or not audience.internal:
-            raise InputError("feed", f"there is no feed '{feed[:40]}'")
-        found = PositionStore(folder / "positions").scan(
-            feed, start_ms=_ms(start), end_ms=_ms(end), movers=movers
-        )
-        if audience.scope == EVERYTHING or not found.num_rows:
-            return found
-        if "lon" not in found.column_names:
-            return found.slice(0, 0)
-        return found.filter(pa.array(self._own(found)))
-
-    def _own(self, fixes: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Whether each position lies in the reader's jurisdictions."""
-        points = shapely.points(fixes["lon"].to_numpy(), fixes["lat"].to_numpy())
-        codes = Locator(self.city, _Outlines(self._store)).codes(np.asarray(points, object))
-        prefixes = self._catalogue.audience.scope.jurisdictions or ()
-        return np.array([code is not None and code.startswith(prefixes) for code in codes], bool)
-
-
-class _Outlines:
-    """Outlines of all units, by which it is told whose land a place is; they are not given out."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def has_layer(self, layer: str) -> bool:
-        return layer in self._store.layers()
-
-    def revision(self, layer: str) -> int:
-        return self._store.revision(layer)
-
-    def frame(self, query: Query) -> gpd.GeoDataFrame:
-        return self._store.frame(query)
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else round(moment.timestamp() * 1000)
+    def all_positions(self) -> PositionStore:
+        """See `Reader.all_positions`."""
+        if self._catalogue.folder is None or not self.whole:
+            raise InputError("", "no positions are kept here")
+        return PositionStore(self._catalogue.folder / "positions")
 
 
 def _no_layer(layer: str, named: str) -> InputError:

@@ -1,0 +1,48 @@
+"""Columns of what was taken in, batch by batch in the order of time, so that memory stays bounded.
+
+Positions come a UTC day at a time, rows of layers by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+import geopandas as gpd
+
+from analytics import feeds
+from analytics.rule import Columns
+from layers.positions import PositionStore
+
+_EPOCH = date(1970, 1, 1)
+_DAY_MS = 86_400_000
+ROWS_AT_ONCE = 50_000
+
+
+def vessel_batches(
+    positions: PositionStore, crs: str, start_ms: int | None = None, end_ms: int | None = None
+) -> Iterator[Columns]:
+    """Columns of the feed ``ais``, a day each.
+
+    Parameters
+    ----------
+    crs : projected CRS of the city.
+    start_ms, end_ms : half-open span of UTC ms; None is open.
+    """
+    for day in sorted({*positions.days("ais"), *positions.days("ais_identity")}):
+        first = (day - _EPOCH).days * _DAY_MS
+        start = first if start_ms is None else max(first, start_ms)
+        end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
+        if start < end:
+            fixes = positions.scan("ais", start_ms=start, end_ms=end)
+            said = positions.scan("ais_identity", start_ms=start, end_ms=end)
+            yield feeds.ais_columns(fixes, said, crs)
+
+
+def row_batches(feed: str, frames: Iterable[gpd.GeoDataFrame], crs: str) -> Iterator[Columns]:
+    """Columns of a feed that is a layer, from its rows in the order of time."""
+    for frame in frames:
+        if feed == "weighing":
+            yield feeds.weighing_columns(frame)
+        else:
+            yield feeds.detection_columns(frame, crs)
