@@ -93,7 +93,7 @@ def weighing_columns(frame: gpd.GeoDataFrame) -> Columns:
             "gross_kg": _reals(frame, "gross_kg"),
             "axle_sum_kg": np.array([_sum(v) for v in _column(frame, "axle_masses_kg")], float),
             "error_share": _reals(frame, "error_share"),
-            "single_drive_axle": np.array([v is True or v == 1 for v in single], bool),
+            "single_drive_axle": np.array([not pd.isna(v) and v == 1 for v in single], bool),
             "image_ref": _words(frame, "image_ref"),
         },
         "record_id",

@@ -10,9 +10,11 @@ import geopandas as gpd
 
 from analytics.algorithm import InputError
 from layers.city import City
+from layers.movers import Kind
 from layers.positions import PositionStore
 from layers.query import Box, Query
 from layers.spec import LayerSpec
+from layers.trajectory import Run
 
 # Rows that an algorithm may hold at once; more have to be chosen from.
 MOST_ROWS = 200_000
@@ -81,6 +83,13 @@ class Reader(Protocol):
         """Rows of each H3 cell, also of layers that may only be counted.
 
         See `layers.aggregates.cell_counts`; InputError for what can't be counted.
+        """
+
+    def runs(self, kind: Kind, mover: str, span: tuple[int, int]) -> list[Run]:
+        """Runs of a mover that meet a closed span of UTC ms, in the order of time.
+
+        What lies where the reader may not see is not there, and cuts; a mover that nobody knows has
+        no runs. InputError where the reader may see no movers of that kind.
         """
 
     def all_positions(self) -> PositionStore:

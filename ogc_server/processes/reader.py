@@ -11,11 +11,14 @@ from analytics.algorithm import InputError
 from analytics.reader import Choice
 from layers.city import City
 from layers.errors import QueryError
+from layers.movers import Kind
 from layers.positions import PositionStore
 from layers.query import EVERYTHING, Query
 from layers.spec import LayerSpec
 from layers.store import Store
+from layers.trajectory import Run
 from ogc_server.catalogue import Catalogue
+from ogc_server.moving.movers import kinds, movers_of
 from ogc_server.parameters import parse_items
 from ogc_server.problem import RequestError
 
@@ -104,6 +107,13 @@ class CatalogueReader:
             raise InputError("", f"'{spec.id}' is a personal layer: only its whole can be counted")
         with _refused():
             return self._catalogue.cell_counts(spec, query, resolution)
+
+    def runs(self, kind: Kind, mover: str, span: tuple[int, int]) -> list[Run]:
+        """See `Reader.runs`."""
+        movers = movers_of(self._catalogue)
+        if movers is None or kind not in kinds(self._catalogue):
+            raise InputError("feed", f"there is no feed '{kind.feed}'")
+        return movers.runs(kind, mover, span)
 
     def all_positions(self) -> PositionStore:
         """See `Reader.all_positions`."""

@@ -59,6 +59,12 @@ def test_weighings_from_their_layer() -> None:
     assert (columns["lon"][0], columns["lat"][0]) == (121.6, 31.2)
 
 
+def test_truths_that_the_store_has_not_are_no_truths() -> None:
+    table = frame([weighing("r1", 1.0), weighing("r2", 1.0), weighing("r3", 1.0)])
+    table["single_drive_axle"] = pd.array([True, pd.NA, False], "boolean")
+    assert weighing_columns(table)["single_drive_axle"].tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_times_are_milliseconds_whatever_their_unit(unit: str) -> None:
     table = frame([weighing("r", 50_000.0)])

@@ -23,6 +23,8 @@ from layers.store import Store
 from ogc_server.catalogue import Catalogue
 from ogc_server.processes.reader import CatalogueReader
 
+SPAN = {"start": "2020-07-01T00:00:00Z", "end": "2020-07-02T00:00:00Z"}
+
 
 @pytest.fixture
 def reader(city: City, store: Store) -> CatalogueReader:
@@ -304,6 +306,14 @@ def test_joins_show_the_readers_own_rows(city: City, store: Store) -> None:
         ("cell-join", {"collection": "ferry", "other": "nothing"}, "other"),
         ("cell-join", {"collection": "ferry", "other": "ferry", "resolution": 12}, "resolution"),
         ("cell-join", {"collection": "ferry", "other": "ferry", "distance_m": 5.0}, "distance_m"),
+        ("rule-rerun", {"rule": "overload", "start": "2020-07-01T00:00:00Z"}, "end"),
+        ("rule-rerun", {"rule": "nothing", **SPAN}, "rule"),
+        ("rule-rerun", {"rule": "overload", **SPAN, "margin_h": 1e6}, "margin_h"),
+        (
+            "rule-rerun",
+            {"rule": "overload", "start": SPAN["end"], "end": SPAN["start"]},
+            "end",
+        ),
         ("echo", {"pause": 1e9}, "pause"),
         ("echo", {"choice_input": 4}, "choice_input"),
         ("echo", {"several_input": []}, "several_input"),
@@ -332,6 +342,21 @@ def test_a_run_stops_where_it_is_told_to(
     chosen = find(key)
     with pytest.raises(StoppedError):
         chosen.run(reader, chosen.read(values), StopsAt(0))
+
+
+def test_a_rule_is_run_again_for_who_sees_the_whole_city(
+    city: City, store: Store, reader: CatalogueReader
+) -> None:
+    before = [store.revision(layer) for layer in store.layers()]
+    found = run(reader, "rule-rerun", rule="overload", **SPAN)
+    assert found["summary"]["rows"] == store.count(Query("weighing"))
+    assert found["summary"]["rule_version"] == city.rules["overload"].version
+    assert before == [store.revision(layer) for layer in store.layers()]
+    part = scoped(city, store, "PS")
+    outsider = CatalogueReader(Catalogue(city, store, PUBLIC))
+    for other in (part, outsider):
+        with pytest.raises(InputError, match="reads the whole city"):
+            run(other, "rule-rerun", rule="overload", **SPAN)
 
 
 def test_an_echo_gives_back_what_came(reader: CatalogueReader) -> None:
