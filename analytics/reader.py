@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import geopandas as gpd
+import shapely
 
 from analytics.algorithm import InputError
 from layers.city import City
 from layers.movers import Kind
 from layers.positions import PositionStore
 from layers.query import Box, Query
+from layers.rasters.archive import Scene
+from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from layers.trajectory import Run
 
@@ -38,6 +41,21 @@ class Choice:
     datetime: str | None = None
     named: str = "collection"
     filtered_by: str = "filter"
+
+
+@dataclass(frozen=True)
+class SceneSeen:
+    """One file of a raster, as a reader sees it.
+
+    Attributes
+    ----------
+    spec : declaration of the raster.
+    ground : where the reader may see its pixels, EPSG:4326; None for everywhere.
+    """
+
+    spec: RasterSpec
+    scene: Scene
+    ground: shapely.Geometry | None
 
 
 class Reader(Protocol):
@@ -90,6 +108,12 @@ class Reader(Protocol):
 
         What lies where the reader may not see is not there, and cuts; a mover that nobody knows has
         no runs. InputError where the reader may see no movers of that kind.
+        """
+
+    def scene(self, raster: str, datetime: str | None) -> SceneSeen:
+        """Return the latest scene of a raster that a time meets.
+
+        InputError, for ``raster`` or ``raster_datetime``, where the reader has none.
         """
 
     def all_positions(self) -> PositionStore:

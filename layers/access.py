@@ -92,7 +92,7 @@ class Audience:
         return (
             self.sensitivities >= set(other["sensitivities"])
             and (prefixes is None or _within(other["jurisdictions"], prefixes))
-            and (departments is None or departments >= set(other["departments"] or {""}))
+            and (departments is None or _among(other["departments"], departments))
         )
 
     def _answers_for(self, spec: Owned, level: Sensitivity) -> bool:
@@ -103,6 +103,10 @@ class Audience:
 
 def _listed(names: Any) -> list[str] | None:
     return None if names is None else sorted(names)
+
+
+def _among(names: list[str] | None, others: frozenset[str]) -> bool:
+    return names is not None and others >= set(names)
 
 
 def _within(codes: list[str] | None, prefixes: tuple[str, ...]) -> bool:

@@ -28,6 +28,7 @@ from layers.text import Text
 Statistic = Literal["count", "sum", "mean", "min", "max"]
 _BATCH = 50_000
 _LONGEST_FILTER = 20_000
+_MOST_CELLS = 300_000
 
 
 class H3AggregateInputs(Inputs):
@@ -164,7 +165,13 @@ def _numbers(reader: Reader, choice: Choice, inputs: H3AggregateInputs) -> Query
 def cells_table(
     cells: Sequence[int], columns: dict[str, list[object]] | dict[str, list[int]]
 ) -> Table:
-    """Rows of figures by cell, each with the cell's own outline and true area."""
+    """Rows of figures by cell, each with the cell's own outline and true area.
+
+    InputError where there are more cells than a result may have.
+    """
+    if len(cells) > _MOST_CELLS:
+        words = f"{len(cells):,} cells, at most {_MOST_CELLS:,}; take coarser ones"
+        raise InputError("resolution", words)
     texts = [h3grid.format_cell(cell) for cell in cells]
     areas = [round(h3grid.cell_area_km2(cell), 6) for cell in cells]
     shapes = np.empty(len(cells), object)

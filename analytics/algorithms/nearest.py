@@ -26,7 +26,7 @@ from layers.text import Text
 
 Shapes = npt.NDArray[np.object_]
 Integers = npt.NDArray[np.int64]
-_AT_ONCE = 500
+_AT_ONCE, _PAIRS_AT_ONCE = 500, 4_000_000
 _MOST_RESULTS = 1_000_000
 _LONGEST_FILTER = 20_000
 
@@ -66,9 +66,11 @@ def nearest_pairs(
     tree = shapely.STRtree(other)
     found: list[tuple[Integers, Integers, npt.NDArray[np.float64], Integers]] = []
     kept = 0
-    for start in range(0, len(first), _AT_ONCE):
+    # Where all of the others are near, each of the first meets them all.
+    step = max(1, min(_AT_ONCE, _PAIRS_AT_ONCE // max(1, len(other))))
+    for start in range(0, len(first), step):
         progress(start / len(first), f"{start:,} of {len(first):,}")
-        part = first[start : start + _AT_ONCE]
+        part = first[start : start + step]
         a, b = tree.query(part, predicate="dwithin", distance=distance_m)
         apart = own[a + start] != b
         a, b = a[apart], b[apart]

@@ -216,6 +216,7 @@ def _schemas() -> Part:
             processVersion=_TEXT,
             status={"type": "string", "enum": _STATUSES},
             message=_TEXT,
+            inputs=_OBJECT,
             progress={"type": "integer", "minimum": 0, "maximum": 100},
             created=_TIME,
             started=_TIME,

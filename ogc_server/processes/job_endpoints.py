@@ -112,6 +112,7 @@ def job(request: Request) -> Response:
 
 def _status(asked: Asked, record: Job) -> Response:
     document = documents.status(record, asked.base, asked.language)
+    document["inputs"] = orjson.loads(record.inputs)
     if asked.format == "html":
         return _fresh(html_answer(pages.job(asked, record, document), asked.language))
     return _fresh(data_answer(document, JSON, Content_Language=asked.language))

@@ -100,7 +100,7 @@ def jobs(asked: Asked, document: dict[str, Any]) -> str:
 def job(asked: Asked, record: Job, document: dict[str, Any]) -> str:
     """One job with its progress; the page comes again by itself while the job is not finished."""
     refresh = _REFRESH_S if record.open else None
-    inputs = orjson.dumps(orjson.loads(record.inputs), option=orjson.OPT_INDENT_2).decode()
+    inputs = orjson.dumps(document["inputs"], option=orjson.OPT_INDENT_2).decode()
     return _page(
         asked,
         "job.html",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import geopandas as gpd
 
 from analytics.algorithm import InputError
-from analytics.reader import Choice
+from analytics.reader import Choice, SceneSeen
 from layers.city import City
 from layers.errors import QueryError
 from layers.movers import Kind
@@ -17,10 +17,12 @@ from layers.query import EVERYTHING, Query
 from layers.spec import LayerSpec
 from layers.store import Store
 from layers.trajectory import Run
+from ogc_server import rasters
 from ogc_server.catalogue import Catalogue
 from ogc_server.moving.movers import kinds, movers_of
 from ogc_server.parameters import parse_items
 from ogc_server.problem import RequestError
+from ogc_server.times import parse_interval
 
 
 class CatalogueReader:
@@ -114,6 +116,19 @@ class CatalogueReader:
         if movers is None or kind not in kinds(self._catalogue):
             raise InputError("feed", f"there is no feed '{kind.feed}'")
         return movers.runs(kind, mover, span)
+
+    def scene(self, raster: str, datetime: str | None) -> SceneSeen:
+        """See `Reader.scene`."""
+        found = rasters.raster(self._catalogue, raster)
+        if found is None:
+            raise InputError("raster", f"there is no raster '{raster[:60]}'")
+        try:
+            span = None if datetime is None else parse_interval(datetime)
+            latest = found.at(span)[-1]
+        except RequestError as failure:
+            words = failure.description.removeprefix("datetime: ")
+            raise InputError("raster_datetime", words) from failure
+        return SceneSeen(found.spec, latest, found.ground)
 
     def all_positions(self) -> PositionStore:
         """See `Reader.all_positions`."""

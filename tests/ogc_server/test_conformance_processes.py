@@ -175,6 +175,7 @@ def runs_in_the_background(jobs: TestClient, hand: ByHand) -> None:
     hand.step()
     status = body(jobs, place)
     assert (status["status"], status["progress"]) == ("successful", 100)
+    assert status["processVersion"] == "1.0.0" and status["inputs"]["string_input"] == "hello"
     results = rels(status)["http://www.opengis.net/def/rel/ogc/1.0/results"]
     assert jobs.get(results).text == "hello" == jobs.get(f"{results}/string_input").text
     assert jobs.get(f"{results}/nothing").status_code == 404
