@@ -23,6 +23,7 @@ _FORMATS = {
     "geotiff": "geotiff",
     "tiff": "geotiff",
     "covjson": "covjson",
+    "coveragejson": "covjson",
     "png": "png",
     "jpeg": "jpeg",
     "jpg": "jpeg",
@@ -76,7 +77,7 @@ def wanted_format(
     """
     if "f" in values:
         # Most doors answer one kind of JSON; where GeoJSON is another one it is offered by name.
-        chosen = values["f"] if values["f"] in offered else _FORMATS.get(values["f"])
+        chosen = values["f"] if values["f"] in offered else _FORMATS.get(values["f"].lower())
         if chosen not in offered:
             expected = ", ".join(offered)
             raise bad_parameter("f", f"found {values['f']!r}, expected one of {expected}")

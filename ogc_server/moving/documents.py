@@ -17,7 +17,8 @@ from layers.query import Box
 from layers.trajectory import Run, Series
 from ogc_server.block import Links
 from ogc_server.catalogue import Catalogue
-from ogc_server.features import GEOJSON, JSON, Place, collection_url, link
+from ogc_server.edr.observed import members, mover_parameters
+from ogc_server.features import GEOJSON, HTML, JSON, Place, collection_url, link
 from ogc_server.moving.movers import Movers, Seen
 from ogc_server.reference import CRS84, uris
 
@@ -43,19 +44,24 @@ def collection(
         extent["spatial"]["bbox"] = [list(whole.box)]
         ends = _life(whole)
         extent["temporal"] = {"interval": [ends], "trs": _GREGORIAN}
+    asked = members(kind.collection, mover_parameters(kind), ("locations", "items"), base, language)
+    links = asked.pop("links")
     return {
         "id": kind.collection,
         "title": kind.title.say(language),
         "description": kind.description.say(language),
         "itemType": "movingfeature",
         "extent": extent,
-        "crs": uris(catalogue.city)[:1],
+        "crs": uris(catalogue.city),
+        **asked,
         "links": [
             link("self", JSON, "This document", f"{url}?f=json"),
+            link("alternate", HTML, "This document as HTML", f"{url}?f=html"),
             link("items", GEOJSON, "Moving features", f"{url}/items?f=json"),
             link("related", JSON, "Last positions", collection_url(base, kind.positions)),
             link("related", JSON, "Tracks for drawing", collection_url(base, kind.tracks)),
             link("root", JSON, "Landing page", f"{base}/?f=json"),
+            *links,
         ],
     }
 

@@ -119,6 +119,7 @@ def build(city_folder: Path, folder: Path) -> Harbour:
             "time": [datetime(2020, 7, 1, tzinfo=UTC)] * 2,
             "name": ["OWN SHIP", "FAR SHIP"],
             "ship_type": [70, 80],
+            "sog_mps": [1.5, 7.5],
         },
         geometry=[shapely.Point(-75.15, -42.6), shapely.Point(-75.05, -42.6)],
         crs="EPSG:4326",

@@ -1,0 +1,1 @@
+"""Values at places, in areas and along paths, taken from layers and movers."""
