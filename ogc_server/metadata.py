@@ -37,6 +37,8 @@ def landing(catalogue: Catalogue, blocks: Blocks, base: str, language: str) -> d
     return {
         "title": f"Onemap – {city.title.say(language)}",
         "description": what.say(language) if what else city.title.say(language),
+        "extent": {"spatial": {"bbox": [list(city.bounds)], "crs": CRS84}},
+        "crs": uris(city),
         "links": [
             link("self", JSON, "This document", f"{base}/?f=json"),
             link("alternate", HTML, "This document as HTML", f"{base}/?f=html"),

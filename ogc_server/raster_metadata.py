@@ -75,6 +75,8 @@ def _links(spec: RasterSpec, base: str) -> Links:
         *describes_itself(url),
         link(f"{_REL}coverage", GEOTIFF, "Coverage as GeoTIFF", f"{url}/coverage?f=geotiff"),
         link(f"{_REL}coverage", COVJSON, "Coverage as CoverageJSON", f"{url}/coverage?f=covjson"),
+        link(f"{_REL}map", "image/png", "Map as PNG", f"{url}/map?f=png"),
+        link(f"{_REL}map", "image/jpeg", "Map as JPEG", f"{url}/map?f=jpeg"),
         link(f"{_REL}schema", SCHEMA, "Schema", f"{url}/schema?f=json"),
         link("root", JSON, "Landing page", f"{base}/?f=json"),
         link("describedby", HTML, "Schema as HTML", f"{url}/schema?f=html"),

@@ -18,6 +18,8 @@ from ingest.simulator.world import World
 from layers.crs import geometries_to_lonlat
 from layers.text import Text
 
+# What lies outside of the land, sea or neighbours, is not classified.
+OUTSIDE = 0
 WATER, CROPLAND, GREEN, BUILT, ROAD, BARE = 1, 2, 3, 4, 5, 6
 CLASS_NAMES = {
     WATER: "water",
@@ -51,7 +53,7 @@ def _base(world: World, pixel_m: float) -> tuple[Pixels, rasterio.Affine]:
     columns, rows = int(np.ceil((east - west) / pixel_m)), int(np.ceil((north - south) / pixel_m))
     transform = rasterio.Affine(pixel_m, 0.0, np.floor(west), 0.0, -pixel_m, np.ceil(north))
     rng = world.rng("land cover")
-    pixels: Pixels = np.full((rows, columns), WATER, np.uint8)
+    pixels: Pixels = np.full((rows, columns), OUTSIDE, np.uint8)
     cover = _cover_of_blocks(world.block_density, rng)
     for wet in (*world.changes.illegal, *world.changes.permitted):
         cover[shapely.STRtree(world.blocks).query(wet.centroid, predicate="within")] = CROPLAND
@@ -99,7 +101,7 @@ def write_scene(path: Path, pixels: Pixels, transform: rasterio.Affine, crs: str
         tiled=True,
         blockxsize=256,
         blockysize=256,
-        nodata=0,
+        nodata=OUTSIDE,
     ) as file:
         file.write(pixels, 1)
         file.set_band_description(1, "land cover")

@@ -20,7 +20,7 @@ _PLAIN_M, _REACH_M = 4.5, 2500.0
 _RELIEF_M, _SWELL_M = 0.6, 1500.0
 _BED_M = -2.0
 # The most crowded place has about as many people on a square kilometre as an inner city.
-_CROWDED_KM2 = 38_000
+_CROWDED_KM2 = 22_500
 _BLUR_M = 250.0
 
 

@@ -1,0 +1,138 @@
+"""OGC API – Maps: images of rasters and of H3 aggregates, of one collection or the whole city."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from layers.spec import LayerSpec
+from ogc_server import maps
+from ogc_server.answers import data_answer, etag, unchanged
+from ogc_server.asked import Asked
+from ogc_server.block import Block, Definition, Door, Links
+from ogc_server.catalogue import Catalogue, Memory
+from ogc_server.conformance import uris_of
+from ogc_server.features import collection_url, link
+from ogc_server.map_definition import map_definition
+from ogc_server.map_page import map_page
+from ogc_server.maps import Subject
+from ogc_server.painting import JPEG, PNG, encode, on_background, parse_background
+from ogc_server.painting import PARAMETERS as COLOURS
+from ogc_server.raster_metadata import systems
+from ogc_server.rasters import Raster, rasters
+from ogc_server.subsets import PARAMETERS as PARTS
+from ogc_server.subsets import parse_part
+from ogc_server.viewport import PARAMETERS as VIEWS
+from ogc_server.viewport import parse_viewport
+
+_REL = "http://www.opengis.net/def/rel/ogc/1.0/map"
+_FORMATS = ("png", "jpeg")
+_MEDIA = {"png": PNG, "jpeg": JPEG}
+# What clients ask for again are maps of the size of a screen or a tile, not prints.
+_PICTURES = Memory(128)
+_KEPT_PIXELS = 1 << 21
+
+
+def collection_map(request: Request) -> Response:
+    """Answer ``/collections/{id}/map``: one collection as an image."""
+    asked = Asked(request, _FORMATS, several=("subset",))
+    asked.refuse_parameters(*VIEWS, *PARTS, *COLOURS)
+    return _image(asked, maps.one(asked, request.path_params["layer"]))
+
+
+def city_map(request: Request) -> Response:
+    """Answer ``/map``: the page for people, or the whole city as an image for who wants one."""
+    asked = Asked(request, ("html", *_FORMATS), several=("subset",))
+    if asked.format == "html":
+        return map_page(request)
+    asked.refuse_parameters("collections", *VIEWS, *PARTS, *COLOURS)
+    return _image(asked, maps.whole(asked))
+
+
+def _image(asked: Asked, subject: Subject) -> Response:
+    values, city = asked.values, asked.catalogue.city
+    known = tuple(
+        uri
+        for drawn in subject.drawn
+        if isinstance(drawn, Raster) and drawn.scenes
+        for uri in systems(asked.catalogue, drawn)
+    )
+    part = parse_part(values, city, *known)
+    background = parse_background(values, asked.format)
+    scenes = maps.scenes_of(subject, part)
+    view = parse_viewport(
+        values,
+        part,
+        city,
+        maps.home_box(asked, subject),
+        storage=maps.storage(subject),
+        pixel_m=maps.own_pixel_m(subject),
+        systems=known,
+    )
+    told = maps.map_headers(asked, subject, scenes, view, part)
+    state = maps.state(asked, subject)
+    tag = etag(asked.request, state)
+    held = unchanged(asked.request, tag)
+    if held is not None:
+        return held
+
+    def make() -> bytes:
+        image = maps.draw(asked, subject, view, part)
+        return encode(on_background(image, view.grid, background), asked.format)
+
+    # The tag holds the edition and name of the audience's catalogue, the address and the state.
+    body = _PICTURES.get((tag, asked.format), make) if view.grid.size <= _KEPT_PIXELS else make()
+    return data_answer(body, _MEDIA[asked.format], tag, **told)
+
+
+def _members(catalogue: Catalogue, spec: LayerSpec, base: str, language: str) -> dict[str, Any]:
+    return {"links": map_links(base, spec.id)} if spec.has_geometry else {}
+
+
+def map_links(base: str, key: str) -> Links:
+    """Links of a collection to its images."""
+    url = collection_url(base, key)
+    return [
+        link(_REL, PNG, "Map as PNG", f"{url}/map?f=png"),
+        link(_REL, JPEG, "Map as JPEG", f"{url}/map?f=jpeg"),
+    ]
+
+
+def _landing(catalogue: Catalogue, base: str, language: str) -> Links:
+    return [
+        link("related", "text/html", "The one map", f"{base}/map"),
+        link(_REL, PNG, "The whole city as an image", f"{base}/map?f=png"),
+    ]
+
+
+def _definition(catalogue: Catalogue, language: str) -> Definition:
+    layers = [spec for spec in catalogue if spec.has_geometry]
+    return map_definition([*layers, *(one.spec for one in rasters(catalogue))])
+
+
+BLOCK = Block(
+    name="maps",
+    classes=uris_of(
+        "ogcapi-maps-1/1.0/conf/core",
+        "ogcapi-maps-1/1.0/conf/collection-map",
+        "ogcapi-maps-1/1.0/conf/dataset-map",
+        "ogcapi-maps-1/1.0/conf/collections-selection",
+        "ogcapi-maps-1/1.0/conf/background",
+        "ogcapi-maps-1/1.0/conf/scaling",
+        "ogcapi-maps-1/1.0/conf/display-resolution",
+        "ogcapi-maps-1/1.0/conf/spatial-subsetting",
+        "ogcapi-maps-1/1.0/conf/datetime",
+        "ogcapi-maps-1/1.0/conf/crs",
+        "ogcapi-maps-1/1.0/conf/png",
+        "ogcapi-maps-1/1.0/conf/jpeg",
+    ),
+    doors=(
+        Door("/map", {"GET": city_map}),
+        Door("/collections/{layer}/map", {"GET": collection_map}),
+    ),
+    landing=_landing,
+    collection=_members,
+    definition=_definition,
+)
