@@ -197,5 +197,6 @@ def item_document(
         link("self", GEOJSON, "This document", place.url()),
         link("alternate", HTML, "This document as HTML", place.url(f="html")),
         link("collection", JSON, request.spec.title.en, home),
+        link("version-history", GEOJSON, "All versions", f"{home}/items/{quote(fid)}/history"),
     ]
     return feature

@@ -177,6 +177,14 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def versions(self, query: Query) -> tuple[Page, list[TimeInterval]]:
+        """All versions of the rows, the newest first, with the time for which each is true.
+
+        Of the question count its conditions, ``properties``, ``skip_geometry`` and ``limit``; the
+        scope holds for each version by itself. The end of what stands is open.
+        """
+
+    @abstractmethod
     def frames(self, query: Query, size: int = 50_000) -> Iterator[gpd.GeoDataFrame]:
         """All rows, in frames of at most ``size`` rows read in turn, so that memory stays flat.
 

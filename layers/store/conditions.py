@@ -76,6 +76,19 @@ def branches(tables: LayerTables, as_of: datetime | None) -> tuple[Branch, ...]:
     return (stands, stood)
 
 
+def every_branch(tables: LayerTables) -> tuple[Branch, ...]:
+    """Tables that hold the rows of all moments; what stood for no time is left out."""
+    history, name = tables.history, tables.spec.id
+    stood = Branch(
+        history,
+        False,
+        history_cover(name),
+        cast(history.c.gid, Text),
+        (history.c.valid_from < history.c.valid_to,),
+    )
+    return (Branch(tables.current, True, name, tables.current.c.fid), stood)
+
+
 def history_cover(layer: str) -> str:
     """Name under which cells of a layer's history rows are kept."""
     return f"{layer}_history"

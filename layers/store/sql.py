@@ -36,7 +36,7 @@ from layers.errors import QueryError
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator, representative_points
 from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
-from layers.store import streams
+from layers.store import past, streams
 from layers.store.base import Met, Page
 from layers.store.conditions import branches, conditions
 from layers.store.database import SqlDatabase
@@ -235,6 +235,10 @@ class SqlStore(SqlDatabase):
     def batches(self, query: Query, size: int = 20_000) -> Iterator[pa.RecordBatch]:
         """See `Store.batches`."""
         return streams.batches(self, query, size)
+
+    def versions(self, query: Query) -> tuple[Page, list[TimeInterval]]:
+        """See `Store.versions`."""
+        return past.versions(self, query)
 
     def ordered(self, query: Query, pick: Any) -> Select[Any]:
         """Statement of a question's rows in their order, without limit."""
