@@ -6,12 +6,13 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -69,7 +70,9 @@ class _Streamed(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            # A reader who goes away is no failure of ours.
+            with suppress(ClientDisconnect):
+                await super().__call__(scope, receive, send)
         finally:
             if self._ended is not None:
                 with anyio.CancelScope(shield=True):

@@ -23,7 +23,6 @@ import pyogrio
 import pyproj
 import pytest
 import shapely
-from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 from layers.city import City
@@ -390,7 +389,6 @@ def test_a_reader_who_goes_away_leaves_nothing_behind(
         "server": ("127.0.0.1", 5000), "client": ("127.0.0.1", 1), "http_version": "1.1",
     }  # fmt: skip
     for _ in range(exports.MOST_AT_ONCE + 2):
-        with pytest.raises(ClientDisconnect):
-            anyio.run(client.app, dict(scope), receive, send)
+        anyio.run(client.app, dict(scope), receive, send)
     assert {m.get("status", 200) for m in pieces} == {200}
     assert list(tmp_path.iterdir()) == []
