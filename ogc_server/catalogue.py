@@ -166,6 +166,10 @@ class Catalogue:
         except StoreError:
             return -1
 
+    def remember_fact(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Keep a small fact of the data under a key that names the revision it is of."""
+        return self._memory.get(key, make)
+
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
         """Keep a document made from the catalogue under a key that names what it depends on."""
         return self._documents.get(key, make)

@@ -20,6 +20,7 @@ _FORMATS = {
     "geojson": "json",
     "html": "html",
     "jsonld": "jsonld",
+    "dcat": "jsonld",
     "geotiff": "geotiff",
     "tiff": "geotiff",
     "covjson": "covjson",
