@@ -114,6 +114,11 @@ def queryables(request: Request) -> Response:
     return _schema(Asked(request), "queryables", (*SORTABLES, "description", "keywords"))
 
 
+def schema(request: Request) -> Response:
+    """``/collections/catalogue/schema``: what a record tells."""
+    return _schema(Asked(request), "schema", (*SORTABLES, "description", "keywords"))
+
+
 def _schema(asked: Asked, what: str, names: tuple[str, ...]) -> Response:
     asked.refuse_parameters()
     url = f"{collection_url(asked.base, CATALOGUE)}/{what}"
@@ -127,7 +132,7 @@ def _schema(asked: Asked, what: str, names: tuple[str, ...]) -> Response:
         "title": TITLE.say(asked.language),
         "description": TITLE.say(asked.language),
         "properties": properties,
-        "additionalProperties": False,
+        "additionalProperties": what == "schema",
     }
     if asked.format == "html":
         return html_answer(_fields(asked, document), asked.language)
@@ -205,6 +210,7 @@ BLOCK = Block(
         Door("/collections/{layer}/items/{fid:path}", {"GET": item}, owns=owns),
         Door("/collections/{layer}/sortables", {"GET": sortables}, owns=owns),
         Door("/collections/{layer}/queryables", {"GET": queryables}, owns=owns),
+        Door("/collections/{layer}/schema", {"GET": schema}, owns=owns),
     ),
     landing=_landing,
     others=_others,

@@ -13,7 +13,7 @@ from layers.query import Scope
 from layers.store import Store
 from ogc_server import PUBLIC, Audience, create_app
 from tests.ogc_server.conftest import BASE
-from tests.ogc_server.test_conformance import MARKS, body
+from tests.ogc_server.test_conformance import MARKS, body, feature_collections
 
 SORTABLES = "http://www.opengis.net/def/rel/ogc/1.0/sortables"
 
@@ -39,7 +39,7 @@ def ids(client: TestClient, query: str) -> list[str]:
 
 
 def test_queryables_tell_type_unit_bounds_and_values(client: TestClient) -> None:
-    for entry in body(client, "/collections")["collections"]:
+    for entry in feature_collections(client):
         properties(client, f"/collections/{entry['id']}/queryables")
     marks = properties(client, "/collections/navigation_mark/queryables")
     height = marks["height_m"]
@@ -63,14 +63,14 @@ def test_values_found_are_examples_and_each_finds_rows(client: TestClient) -> No
 def test_values_of_hidden_rows_are_not_told(city: City, store: Store) -> None:
     nobody = Audience("nobody", frozenset({"public", "internal"}), Scope(jurisdictions=("zzz",)))
     client = TestClient(create_app(city, store, audience=nobody), base_url=BASE)
-    for entry in body(client, "/collections")["collections"]:
+    for entry in feature_collections(client):
         found = properties(client, f"/collections/{entry['id']}/queryables")
         assert not [name for name, said in found.items() if "examples" in said], entry["id"]
 
 
 def test_queryables_of_all_layers_are_united(client: TestClient, city: City, store: Store) -> None:
     united = properties(client, "/queryables")
-    listed = {c["id"] for c in body(client, "/collections")["collections"]}
+    listed = {c["id"] for c in feature_collections(client)}
     for layer in sorted(listed):
         for name, entry in properties(client, f"/collections/{layer}/queryables").items():
             assert layer in united[name]["x-onemap-collections"]
@@ -94,7 +94,7 @@ def test_queryables_of_all_layers_are_united(client: TestClient, city: City, sto
 
 
 def test_ogcapi_features_8_sortables(client: TestClient) -> None:
-    for entry in body(client, "/collections")["collections"]:
+    for entry in feature_collections(client):
         answer = client.head(f"/collections/{entry['id']}/items")
         assert answer.status_code == 200
         href = f"{BASE}/collections/{entry['id']}/sortables"
@@ -123,7 +123,7 @@ def test_ogcapi_features_8_sorting(client: TestClient) -> None:
 
 
 def test_ogcapi_features_8_features_sorting(client: TestClient) -> None:
-    for entry in body(client, "/collections")["collections"]:
+    for entry in feature_collections(client):
         hrefs = [link["href"] for link in entry["links"] if link["rel"] == SORTABLES]
         assert hrefs == [f"{BASE}/collections/{entry['id']}/sortables"]
     found = body(client, f"{MARKS}?limit=1000&sortby=kind,-height_m")["features"]

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from layers.tiles.matrix import FINEST, MATRIX_SETS
 from ogc_server.tilesets import MVT, SCHEME, SCHEMES, TILESETS
 from tests.ogc_server.conftest import BASE
+from tests.ogc_server.test_conformance import feature_collections
 
 MARKS = "/collections/navigation_mark"
 
@@ -131,7 +132,7 @@ def test_ogcapi_tiles_1_dataset_tilesets(client: TestClient) -> None:
 
 
 def test_ogcapi_tiles_1_geodata_tilesets(client: TestClient) -> None:
-    for collection in body(client, "/collections")["collections"]:
+    for collection in feature_collections(client):
         href = f"{BASE}/collections/{collection['id']}/tiles?f=json"
         named = [row["href"] for row in collection["links"] if row["rel"] == TILESETS]
         if collection.get("itemType") == "feature":

@@ -14,6 +14,7 @@ from ogc_server import create_app
 from ogc_server.words import WORDS
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.rows import fill
+from tests.ogc_server.test_conformance import feature_collections
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 LANGUAGES = ("en", "zh")
@@ -21,7 +22,7 @@ LANGUAGES = ("en", "zh")
 
 def _paths(client: TestClient) -> list[str]:
     paths = ["/", "/conformance", "/openapi", "/collections"]
-    for row in client.get("/collections").json()["collections"]:
+    for row in feature_collections(client):
         home = f"/collections/{row['id']}"
         paths += [home, f"{home}/queryables", f"{home}/schema", f"{home}/items"]
         features = client.get(f"{home}/items?limit=1").json()["features"]
