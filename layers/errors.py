@@ -41,6 +41,10 @@ class QueryError(OnemapError):
     """A question to a layer that can't be answered: unknown property, wrong type, bad geometry."""
 
 
+class TooSlowError(OnemapError):
+    """A question that took longer than its reader may wait (see `layers.store.Store.bounded`)."""
+
+
 class CrsError(OnemapError):
     """An unknown coordinate reference system, or coordinates that can't be in the one declared."""
 

@@ -93,6 +93,21 @@ class Query:
     skip_geometry: bool = False
     scope: Scope = EVERYTHING
 
+    @property
+    def plain(self) -> bool:
+        """Whether rows are chosen by scope and box alone, and come in the order of storage."""
+        return self == Query(
+            self.layer,
+            bbox=self.bbox,
+            unknown_meets=self.unknown_meets,
+            after=self.after,
+            offset=self.offset,
+            limit=self.limit,
+            properties=self.properties,
+            skip_geometry=self.skip_geometry,
+            scope=self.scope,
+        )
+
     def but(self, **changes: Any) -> Query:
         """The same question with some conditions changed."""
         return replace(self, **changes)

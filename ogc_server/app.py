@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from layers.access import LOCAL, Audience
 from layers.city import City
-from layers.errors import OnemapError
+from layers.errors import OnemapError, TooSlowError
 from layers.store import Store
 from ogc_server.answers import problem_answer
 from ogc_server.blocks import discover
@@ -40,6 +40,7 @@ from ogc_server.tiles import TileMemory
 
 STATIC = Path(__file__).parent / "static"
 _LIGHT_COMPRESSION = 2
+LONGEST_QUESTION_S = 20.0
 _LOG = structlog.get_logger(__name__)
 
 
@@ -53,6 +54,7 @@ def create_app(
     folder: Path | None = None,
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
+    longest_question_s: float = LONGEST_QUESTION_S,
 ) -> Starlette:
     """Make the server of a city.
 
@@ -66,10 +68,13 @@ def create_app(
     folder : where positions and what else is kept beside the store lie.
     hosts : further host names that are answered.
     origins : sites whose pages may read answers in a browser (CORS), beside those of this machine.
+    longest_question_s : a question to the store that takes longer is stopped and answered 503, s.
     """
+    bounded = store.bounded(longest_question_s)
     door = entrance or Entrance(alone=audience)
-    catalogues, engine, blocks = Catalogues(city, store, folder), Engine(), discover()
-    runs = Pool(catalogues, still=door.standing)
+    catalogues, engine, blocks = Catalogues(city, bounded, folder), Engine(), discover()
+    # Nobody waits at the door for a job: it reads for as long as it takes.
+    runs = Pool(Catalogues(city, store, folder), still=door.standing)
     app = Starlette(
         lifespan=_lifespan(runs),
         routes=[
@@ -85,6 +90,7 @@ def create_app(
         exception_handlers={
             RequestError: _refuse,
             HTTPException: _refuse_http,
+            TooSlowError: _refuse_slow,
             OnemapError: _refuse_failure,
             Exception: _fail,
         },
@@ -142,6 +148,10 @@ def _refuse_http(request: Request, failure: Exception) -> Response:
     answer = missing_page(request, problem) or problem_answer(problem)
     answer.headers.update(failure.headers or {})
     return answer
+
+
+def _refuse_slow(request: Request, failure: Exception) -> Response:
+    return problem_answer(RequestError(503, "TooSlow", str(failure)))
 
 
 def _refuse_failure(request: Request, failure: Exception) -> Response:

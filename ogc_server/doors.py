@@ -55,7 +55,9 @@ def _answer(
         raise ValueError(f"two blocks answer at {general[0].path} for the same collections")
 
     async def answer(request: Request) -> Response:
-        door = await run_in_threadpool(_owner, owning, request) if owning else None
+        door = None
+        if owning and request.path_params["layer"] not in request.scope[CATALOGUE_KEY].city.layers:
+            door = await run_in_threadpool(_owner, owning, request)
         if door is None and not general:
             return await _next(table[at + 1 :], request)
         door = door or general[0]
@@ -77,8 +79,6 @@ def _answer(
 def _owner(doors: list[Door], request: Request) -> Door | None:
     catalogue: Catalogue = request.scope[CATALOGUE_KEY]
     collection = request.path_params["layer"]
-    if collection in catalogue.city.layers:
-        return None
     owning = (door for door in doors if door.owns is not None and door.owns(catalogue, collection))
     return next(owning, None)
 

@@ -6,21 +6,22 @@ Written without a detour over objects.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
 
-from layers.store import Page
+from layers.errors import TooSlowError
+from layers.store import FeaturePage, Page
 from ogc_server.catalogue import Catalogue
 from ogc_server.negotiation import WHOLE_FORMATS
 from ogc_server.paging import write_token
 from ogc_server.parameters import ItemsRequest
 from ogc_server.places import readable_rows
 from ogc_server.problem import not_found
-from ogc_server.reference import texts_in
+from ogc_server.reference import CRS84, texts_in
 from ogc_server.times import write_instant
 
 GEOJSON = "application/geo+json"
@@ -87,16 +88,23 @@ def feature_dicts(request: ItemsRequest, page: Page) -> list[dict[str, Any]]:
 
 
 def matched(
-    catalogue: Catalogue, request: ItemsRequest, page: Page | None, revision: int | None = None
+    catalogue: Catalogue,
+    request: ItemsRequest,
+    page: Page | FeaturePage | None,
+    revision: int | None = None,
 ) -> int:
     """Return number of all rows that meet the request; counted only where the page can't tell."""
     query = request.query
-    if page is not None and page.next is None and query.after is None and page.fids:
-        return query.offset + len(page.fids)
+    if isinstance(page, FeaturePage) and page.matched is not None:
+        return page.matched
+    if page is not None and page.next is None and query.after is None and page.returned:
+        return query.offset + page.returned
     return catalogue.count(query, revision)
 
 
-def items_links(place: Place, request: ItemsRequest, page: Page | None) -> list[dict[str, str]]:
+def items_links(
+    place: Place, request: ItemsRequest, page: Page | FeaturePage | None
+) -> list[dict[str, str]]:
     """Links of an items document: self, alternate, next, prev, collection."""
     spec, limit, at = request.spec, request.query.limit or 0, request.at
     links = [
@@ -127,7 +135,12 @@ def _alternates(place: Place) -> list[dict[str, str]]:
 
 
 def items_document(
-    catalogue: Catalogue, request: ItemsRequest, place: Place, now: datetime, revision: int
+    catalogue: Catalogue,
+    request: ItemsRequest,
+    place: Place,
+    now: datetime,
+    revision: int,
+    patience_s: float | None = None,
 ) -> Iterator[bytes]:
     """Return an items document in pieces; a page of usual size is one piece.
 
@@ -135,17 +148,30 @@ def items_document(
     ----------
     now : the document's time stamp, aware.
     revision : the layer's, read before its rows: what is counted under it is kept under it.
+    patience_s : see `Store.features`; TooSlowError for what it doesn't suffice for.
     """
     limit = request.query.limit or 0
     if request.hits:
         yield _frame(b"", catalogue.count(request.query), 0, items_links(place, request, None), now)
     elif limit <= PIECE:
-        page = catalogue.store.page(request.query)
+        page = _features(catalogue, request, patience_s)
         links = items_links(place, request, page)
+        if patience_s is not None and page.matched is None:
+            raise TooSlowError("the rows would have to be counted")
         total = matched(catalogue, request, page, revision)
-        yield _frame(feature_texts(request, page), total, len(page.fids), links, now)
+        yield _frame(page.features, total, page.returned, links, now)
     else:
         yield from _pieces(catalogue, request, place, now)
+
+
+def _features(
+    catalogue: Catalogue, request: ItemsRequest, patience_s: float | None = None
+) -> FeaturePage:
+    """Ask for a page as text, written by the store where its own CRS is wanted."""
+    if request.crs == CRS84:
+        return catalogue.store.features(request.query, patience_s)
+    page = catalogue.store.page(request.query)
+    return FeaturePage(feature_texts(request, page), page.returned, page.next)
 
 
 def _frame(
@@ -173,11 +199,11 @@ def _pieces(
     yield b'{"type":"FeatureCollection","features":['
     page = None
     while returned < wanted:
-        page = catalogue.store.page(query.but(limit=min(PIECE, wanted - returned)))
-        text = feature_texts(request, page)
-        if text:
-            yield b"," + text if returned else text
-        returned += len(page.fids)
+        part = replace(request, query=query.but(limit=min(PIECE, wanted - returned)))
+        page = _features(catalogue, part)
+        if page.returned:
+            yield b"," + page.features if returned else page.features
+        returned += page.returned
         if page.next is None:
             break
         query = query.but(after=page.next, offset=0)

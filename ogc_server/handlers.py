@@ -6,10 +6,11 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from layers.errors import QueryError
+from layers.errors import QueryError, TooSlowError
 from layers.spec import LayerSpec
 from ogc_server import metadata, pages, schemas
 from ogc_server import openapi as definition
@@ -38,6 +39,9 @@ from ogc_server.problem import bad_parameter, not_found
 from ogc_server.versions import form_of, tag_of, version_of, whole_row
 
 _ALL_FORMATS = ("json", "html", "jsonld", *EXPORTS)
+# What the event loop may wait for the store, and parameters whose reading takes no time either.
+_PATIENCE_S = 0.004
+_LIGHT = frozenset(("f", "lang", "limit", "offset", "after", "bbox", "properties", "skipGeometry"))
 
 
 def described(
@@ -178,10 +182,23 @@ def schema_answer(asked: Asked, make: Callable[[LayerSpec, str, str], dict[str, 
     )
 
 
-def items(request: Request) -> Response:
-    """``/collections/{layer}/items``: rows of a layer."""
+async def items(request: Request) -> Response:
+    """``/collections/{layer}/items``: rows of a layer.
+
+    A store inside of this process answers a usual page sooner than a worker thread takes over; what
+    turns out to take longer than `_PATIENCE_S` is left to a thread all the same.
+    """
     asked = Asked(request, _ALL_FORMATS)
-    spec = asked.layer()
+    if asked.catalogue.store.prompt and asked.format == "json" and _LIGHT.issuperset(asked.values):
+        try:
+            return _items_of(asked, _PATIENCE_S)
+        except TooSlowError:
+            pass
+    return await run_in_threadpool(_items_of, asked, None)
+
+
+def _items_of(asked: Asked, patience_s: float | None) -> Response:
+    request, spec = asked.request, asked.layer()
     wanted = parse_items(asked.catalogue, spec, asked.values)
     if asked.format == "jsonld":
         return _left_to_engine(request)
@@ -191,12 +208,14 @@ def items(request: Request) -> Response:
     if held is not None:
         return held
     try:
-        return _items(asked, wanted, tag, revision)
+        return _items(asked, wanted, tag, revision, patience_s)
     except QueryError as failure:
         raise refusal(failure, asked.values) from failure
 
 
-def _items(asked: Asked, wanted: ItemsRequest, tag: str, revision: int) -> Response:
+def _items(
+    asked: Asked, wanted: ItemsRequest, tag: str, revision: int, patience_s: float | None
+) -> Response:
     if asked.format == "html":
         return html_answer(pages.items(asked, wanted), asked.language, tag)
     crs = f"<{wanted.crs}>"
@@ -209,9 +228,11 @@ def _items(asked: Asked, wanted: ItemsRequest, tag: str, revision: int) -> Respo
         headers = {"Content_Crs": crs} | ({"Link": more} if more else {})
         return data_answer(csv_text(wanted, page), CSV, tag, **headers)
     now = datetime.now(UTC)
-    pieces = items_document(asked.catalogue, wanted, asked.place(), now, revision)
+    pieces = items_document(asked.catalogue, wanted, asked.place(), now, revision, patience_s)
     if (wanted.query.limit or 0) <= PIECE or wanted.hits:
         return data_answer(b"".join(pieces), GEOJSON, tag, Content_Crs=crs)
+    if patience_s is not None:
+        raise TooSlowError("a stream is written by a worker thread")
     # The first rows are asked for now, so that a question that fails is refused in good form.
     asked.catalogue.store.page(wanted.query.but(limit=1))
     return streamed(pieces, GEOJSON, tag, Content_Crs=crs)

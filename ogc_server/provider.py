@@ -12,7 +12,7 @@ from pygeoapi.provider.base import (
 )
 from pygeofilter.backends.cql2_json import to_cql2
 
-from layers.errors import QueryError
+from layers.errors import QueryError, TooSlowError
 from layers.spec import json_schema
 from ogc_server.catalogue import Catalogue
 from ogc_server.features import feature_dicts, matched
@@ -103,7 +103,7 @@ class StoreProvider(BaseProvider):  # type: ignore[misc]
         try:
             page = None if request.hits else self._catalogue.store.page(request.query)
             total = matched(self._catalogue, request, page)
-        except QueryError as failure:
+        except (QueryError, TooSlowError) as failure:
             raise ProviderInvalidQueryError(user_msg=str(failure)) from failure
         features = feature_dicts(request, page) if page is not None else []
         return {

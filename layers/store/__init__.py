@@ -1,6 +1,6 @@
 """Stores: one interface, a GeoPackage for the laptop and PostGIS for the district."""
 
-from layers.store.base import Page, Store, Transaction, WriteCount
+from layers.store.base import FeaturePage, Page, Store, Transaction, WriteCount
 from layers.store.open import open_store
 
-__all__ = ["Page", "Store", "Transaction", "WriteCount", "open_store"]
+__all__ = ["FeaturePage", "Page", "Store", "Transaction", "WriteCount", "open_store"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import geopandas as gpd
 import pyarrow as pa
@@ -53,6 +53,31 @@ class Page:
     names: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     next: tuple[Any, ...] | None
+
+    @property
+    def returned(self) -> int:
+        """How many rows there are."""
+        return len(self.fids)
+
+
+@dataclass(frozen=True)
+class FeaturePage:
+    """Some rows of a layer as GeoJSON text.
+
+    Attributes
+    ----------
+    features : the features, separated by commas: the inside of a JSON array. Geometries have 7
+        decimals, lon/lat; times are UTC with ``Z``; the cell ``h3`` is hexadecimal.
+    returned : how many there are.
+    next : value for `Query.after` that continues behind the last row, None at the end.
+    matched : exact number of rows regardless of limit, offset and after, where it was found beside;
+        None where it must be counted.
+    """
+
+    features: bytes
+    returned: int
+    next: tuple[Any, ...] | None
+    matched: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,10 +142,22 @@ class Store(ABC):
     ----------
     url : where it is.
     locator : finds the jurisdiction of places, as the rows' own are found.
+    prompt : whether small questions are answered inside of this process, in microseconds, without
+        waiting for another.
     """
 
     url: str
     locator: Locator
+    prompt: bool = False
+
+    @abstractmethod
+    def bounded(self, seconds: float) -> Self:
+        """Return this store for readers who don't wait forever.
+
+        A statement that takes longer is stopped, and its question refused with `TooSlowError`; a
+        stream of rows is given as long for each of its parts. Writing is not bounded. Both share
+        connections and memory, and closing either closes both.
+        """
 
     @abstractmethod
     def create(self, spec: LayerSpec) -> None:
@@ -182,6 +219,21 @@ class Store(ABC):
 
         Of the question count its conditions, ``properties``, ``skip_geometry`` and ``limit``; the
         scope holds for each version by itself. The end of what stands is open.
+        """
+
+    @abstractmethod
+    def features(self, query: Query, patience_s: float | None = None) -> FeaturePage:
+        """One page as GeoJSON text: what `page` finds, without a detour over objects.
+
+        Parameters
+        ----------
+        patience_s : the caller waits no longer than this, s; None for as long as it takes. Only a
+            store that is `prompt` answers a caller who is in a hurry.
+
+        Raises
+        ------
+        TooSlowError
+            where patience has come to its end; asked with more, the store may well answer.
         """
 
     @abstractmethod

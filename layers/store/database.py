@@ -5,14 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
+from typing import Self
 
+import geopandas as gpd
 from sqlalchemy import Connection, Engine, MetaData, inspect, select
 from sqlalchemy.exc import DataError, DBAPIError
 
 from layers.city import City
-from layers.errors import QueryError, StoreError, UnknownLayerError
+from layers.errors import OnemapError, QueryError, StoreError, TooSlowError, UnknownLayerError
+from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator
+from layers.query import Query
 from layers.spec import LayerSpec
-from layers.store.base import Store
+from layers.store.base import Page, Store
 from layers.store.grammar import Grammar
 from layers.store.tables import SHARED, LayerTables, layer_tables, revision, state
 
@@ -26,6 +31,7 @@ _TOO_LARGE = (
     "pattern too complex",
     "stack depth limit exceeded",
 )
+_STOPPED = ("interrupted", "statement timeout")
 
 
 class SqlDatabase(Store):
@@ -39,15 +45,31 @@ class SqlDatabase(Store):
     city : declares layers and jurisdictions.
     """
 
+    driver_errors: tuple[type[BaseException], ...] = ()
+
     def __init__(self, url: str, engine: Engine, grammar: Grammar, city: City) -> None:
         self.url, self.city = url, city
         self.engine, self.grammar = engine, grammar
+        # Readers may be given connections of their own; see `bounded`.
+        self.readers = engine
+        self.longest_s: float | None = None
+        self.locator = Locator(city, self)
         self._declared: dict[str, LayerTables] = {}
         self._present: set[str] = set()
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Connection]:
         """Begin writing, alone; leaving the block commits."""
+
+    @abstractmethod
+    def page_on(self, connection: Connection, query: Query) -> Page:
+        """Read one page on an open connection."""
+
+    @abstractmethod
+    def frames_on(
+        self, connection: Connection, query: Query, size: int = 50_000
+    ) -> Iterator[gpd.GeoDataFrame]:
+        """Read frames on an open connection."""
 
     @abstractmethod
     def _created(self, connection: Connection, tables: LayerTables) -> None:
@@ -134,16 +156,41 @@ class SqlDatabase(Store):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one committed state; database errors become StoreError."""
-        try:
-            with self.engine.connect() as connection:
+        with self.refusing(), self.readers.connect() as connection:
+            self.renew(connection)
+            try:
                 yield connection
+            finally:
+                self.release(connection)
+
+    def renew(self, connection: Connection) -> None:
+        """Give the next statement, or the next part of a stream, its whole time; see `bounded`."""
+
+    def release(self, connection: Connection) -> None:
+        """Take the limit of time off a connection that goes back to the pool."""
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Turn errors of the database into refusals of the question, or failures of the store."""
+        try:
+            yield
         except DataError as failure:
             # Arithmetic of the question that has no result, such as an overflow.
             raise QueryError(f"the question can't be computed: {failure.orig}") from failure
         except DBAPIError as failure:
-            if any(words in str(failure.orig) for words in _TOO_LARGE):
-                raise QueryError(f"the question is too large: {failure.orig}") from failure
-            raise StoreError(f"{self.shown_url}: {failure.orig}") from failure
+            raise self.refusal(failure.orig) from failure
+        except self.driver_errors as failure:
+            raise self.refusal(failure) from failure
+
+    def refusal(self, failure: BaseException | None) -> OnemapError:
+        """Say what an error of the driver means."""
+        said = str(failure)
+        if any(words in said for words in _STOPPED):
+            longest = "" if self.longest_s is None else f" after {self.longest_s:g} s"
+            return TooSlowError(f"the question was stopped{longest}; ask for less at once")
+        if any(words in said for words in _TOO_LARGE):
+            return QueryError(f"the question is too large: {said}")
+        return StoreError(f"{self.shown_url}: {said}")
 
     def layers(self) -> list[str]:
         """See `Store.layers`."""
@@ -179,3 +226,13 @@ class SqlDatabase(Store):
         except (StoreError, UnknownLayerError):
             return False
         return True
+
+    def is_administrative(self, layer: str) -> bool:
+        """Whether a layer holds the units that rows are located by."""
+        return layer in ADMINISTRATIVE_LAYERS
+
+    def bounded(self, seconds: float) -> Self:
+        """See `Store.bounded`."""
+        twin = copy(self)
+        twin.longest_s = seconds
+        return twin

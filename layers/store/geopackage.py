@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ from layers.errors import StoreError
 from layers.query import EVERYTHING, Box, Query
 from layers.spec import LayerSpec
 from layers.store import functions, gpb, gpkg_schema, gpkg_tiles
+from layers.store.base import FeaturePage
+from layers.store.feature_text import FeatureText, GeoPackageText
 from layers.store.geopackage_write import GeoPackageTransaction
+from layers.store.gpkg_features import GeoPackageFeatures, fits, set_limit
 from layers.store.grammar import GeoPackageGrammar
 from layers.store.meeting import GeoPackageMeeting, Meeting
 from layers.store.tables import LayerTables
@@ -43,7 +47,15 @@ from layers.tiles.matrix import Tile
 
 BUSY_S = 60
 _READERS = 16
+_WRITES = "onemap_write"
 _BLOBS_AT_ONCE = 100_000
+
+
+@dataclass
+class _Writer:
+    """Thread that writes now."""
+
+    thread: int | None = None
 
 
 class GeoPackageStore(TiledStore):
@@ -60,6 +72,9 @@ class GeoPackageStore(TiledStore):
         for a file that is something else, or was made by a newer version.
     """
 
+    prompt = True
+    driver_errors = (sqlite3.Error,)
+
     def __init__(self, path: Path, city: City) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,8 +88,8 @@ class GeoPackageStore(TiledStore):
         event.listen(engine, "connect", _set_up)
         event.listen(engine, "begin", _begin)
         super().__init__(str(path), engine, GeoPackageGrammar(), city)
-        self._writer: int | None = None
-        self._alone = threading.Lock()
+        self._alone, self._writer = threading.Lock(), _Writer()
+        self._features = GeoPackageFeatures(self._connect, self._ordered_gids)
         self._open()
 
     def _open(self) -> None:
@@ -118,19 +133,19 @@ class GeoPackageStore(TiledStore):
     def writing(self) -> Iterator[Connection]:
         """See `SqlStore.writing`."""
         me = threading.get_ident()
-        if self._writer == me:
+        if self._writer.thread == me:
             raise StoreError("a transaction is already open in this thread; use that one")
         with self._alone:
-            self._writer = me
+            self._writer.thread = me
             try:
                 with self.engine.connect() as plain:
-                    connection = plain.execution_options(onemap_write=True)
+                    connection = plain.execution_options(**{_WRITES: True})
                     with connection.begin():
                         yield connection
             except DBAPIError as failure:
                 raise StoreError(f"{self.path}: {failure.orig}") from failure
             finally:
-                self._writer = None
+                self._writer.thread = None
 
     @contextmanager
     def transaction(self) -> Iterator[GeoPackageTransaction]:
@@ -145,6 +160,55 @@ class GeoPackageStore(TiledStore):
 
     def _make_meeting(self) -> Meeting:
         return GeoPackageMeeting(self)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, check_same_thread=False)
+        _set_up(connection, None)
+        return connection
+
+    def _ordered_gids(self, tables: LayerTables, query: Query) -> tuple[str, list[Any]]:
+        statement = self._ordered(tables, query, lambda relation: [relation.c.gid])
+        made = statement.limit(query.limit).compile(self.engine)
+        params = made.construct_params()
+        return str(made), [params[name] for name in made.positiontup or ()]
+
+    def features(self, query: Query, patience_s: float | None = None) -> FeaturePage:
+        """See `Store.features`."""
+        if not fits(query):
+            return super().features(query, patience_s)
+        tables = self.tables(query.layer)
+        text = self.writer(tables.spec, query)
+        seconds = self.longest_s if patience_s is None else patience_s
+        with self.refusing():
+            return self._features.page(tables, query, text, seconds, patience_s is not None)
+
+    def revision(self, layer: str) -> int:
+        """See `Store.revision`."""
+        with self.refusing():
+            return self._features.watch.revision(layer)
+
+    def renew(self, connection: Connection) -> None:
+        """See `SqlDatabase.renew`."""
+        if self.longest_s is not None and not connection.get_execution_options().get(_WRITES):
+            set_limit(_driver(connection), self.longest_s)
+
+    def release(self, connection: Connection) -> None:
+        """See `SqlDatabase.release`."""
+        if self.longest_s is not None and not connection.closed:
+            set_limit(_driver(connection), None)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._features.close()
+        super().close()
+
+    def feature_geometry(self, relation: FromClause, spec: LayerSpec) -> ColumnElement[Any]:
+        """See `SqlStore.feature_geometry`."""
+        return relation.c.geometry
+
+    def feature_text(self, spec: LayerSpec, names: Sequence[str], geometry: bool) -> FeatureText:
+        """See `SqlStore.feature_text`."""
+        return GeoPackageText(spec, names, geometry)
 
     def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
         """See `SqlStore.page_geometry`."""
@@ -227,6 +291,12 @@ def _set_up(connection: sqlite3.Connection, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("onemap_write")
+    writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

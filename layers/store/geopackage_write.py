@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import orjson
@@ -19,12 +19,10 @@ from sqlalchemy import Connection, select, text
 from layers.spec import PropertySpec
 from layers.store import gpb, gpkg_rtree, gpkg_schema
 from layers.store.batch import Geometries
+from layers.store.database import SqlDatabase
 from layers.store.gpkg_rtree import Bounds, Ids
 from layers.store.tables import LayerTables, instant_text, parse_instant
 from layers.store.write import Put, SqlTransaction, Standing
-
-if TYPE_CHECKING:
-    from layers.store.geopackage import GeoPackageStore
 
 MANY = 500
 Box = tuple[float, float, float, float]
@@ -33,7 +31,7 @@ Box = tuple[float, float, float, float]
 class GeoPackageTransaction(SqlTransaction):
     """See `layers.store.write.SqlTransaction`."""
 
-    def __init__(self, store: GeoPackageStore, connection: Connection) -> None:
+    def __init__(self, store: SqlDatabase, connection: Connection) -> None:
         super().__init__(store, connection)
         self._without_triggers: set[str] = set()
         self._pending: dict[str, list[tuple[Ids, Bounds]]] = {}

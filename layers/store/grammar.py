@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Numeric,
     Text,
+    and_,
     bindparam,
     case,
     cast,
@@ -249,8 +250,18 @@ class PostgisGrammar(Grammar):
     backend: Backend = "postgresql"
 
     def meets_box(self, table: FromClause, box: Box, indexed: bool) -> Bool:
-        """See `Grammar`."""
+        """See `Grammar`.
+
+        For points four comparisons are several times faster than a predicate. The index's boxes
+        are rounded outwards, so that it alone is not exact; and two ranges would make the planner
+        believe that next to nothing is left, where "not outside" doesn't.
+        """
+        shape, (minx, miny, maxx, maxy) = table.c.geometry, box
         envelope = func.ST_MakeEnvelope(*box, literal_column("4326"))
+        if getattr(shape.type, "geometry_type", None) == "POINT":
+            x, y = func.ST_X(shape, type_=Double), func.ST_Y(shape, type_=Double)
+            outside = or_(x < minx, x > maxx, y < miny, y > maxy)
+            return and_(shape.op("&&", is_comparison=True)(envelope), not_(outside))
         return func.ST_Intersects(table.c.geometry, envelope, type_=SqlBoolean)
 
     def near(self, table: FromClause, box: Box) -> Bool | None:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import psycopg
 import shapely
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Engine,
     FromClause,
     create_engine,
     func,
@@ -21,15 +23,19 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import NullType
 
 from layers.city import City
 from layers.errors import StoreError
 from layers.query import Box, Query
 from layers.spec import LayerSpec
 from layers.store import postgis_tiles
+from layers.store.base import FeaturePage
+from layers.store.feature_text import FeatureText, PostgisText
 from layers.store.gpb import DECIMALS
 from layers.store.grammar import PostgisGrammar
 from layers.store.meeting import Meeting, PostgisMeeting
+from layers.store.postgis_features import PostgisFeatures
 from layers.store.postgis_functions import FUNCTIONS
 from layers.store.postgis_write import PostgisTransaction
 from layers.store.tables import LayerTables
@@ -57,24 +63,71 @@ class PostgisStore(TiledStore):
         where the server doesn't answer, lacks PostGIS, or holds a newer version's store.
     """
 
+    driver_errors = (psycopg.Error,)
+
     def __init__(self, url: str, city: City) -> None:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
         given = parsed.query.get("options", "")
-        options = f"{given if isinstance(given, str) else ' '.join(given)} {_SESSION}"
-        engine = create_engine(
-            parsed,
-            pool_size=_CONNECTIONS,
-            max_overflow=_CONNECTIONS,
-            pool_pre_ping=True,
-            connect_args={"options": options},
-        )
-        super().__init__(url, engine, PostgisGrammar(), city)
+        self._address = parsed
+        self._options = f"{given if isinstance(given, str) else ' '.join(given)} {_SESSION}"
+        super().__init__(url, self._engine(self._options), PostgisGrammar(), city)
+        self._features = self._reader(self._options)
         self._writers: set[int] = set()
+        self._twins: dict[float, PostgisStore] = {}
         try:
             self._prepare()
         except DBAPIError as failure:
             raise StoreError(f"{self.shown_url}: {failure.orig}") from failure
         self._start()
+
+    def _engine(self, options: str) -> Engine:
+        return create_engine(
+            self._address,
+            pool_size=_CONNECTIONS,
+            max_overflow=_CONNECTIONS,
+            pool_pre_ping=True,
+            connect_args={"options": options},
+        )
+
+    def _reader(self, options: str) -> PostgisFeatures:
+        _, named = self.engine.dialect.create_connect_args(self._address)
+        settings: dict[str, Any] = {**named, "options": options, "autocommit": True}
+        return PostgisFeatures(
+            lambda: psycopg.connect(**settings),
+            self.engine.dialect,
+            self.grammar,
+            self.feature_columns,
+        )
+
+    def bounded(self, seconds: float) -> PostgisStore:
+        """See `Store.bounded`; the server stops what takes too long, on connections of its own."""
+        if seconds not in self._twins:
+            twin = super().bounded(seconds)
+            options = f"{self._options} -c statement_timeout={max(1, round(seconds * 1000))}"
+            twin.readers, twin._features = self._engine(options), self._reader(options)
+            self._twins[seconds] = twin
+        return self._twins[seconds]
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        for store in (self, *self._twins.values()):
+            store._features.close()
+            store.readers.dispose()
+        super().close()
+
+    def features(self, query: Query, patience_s: float | None = None) -> FeaturePage:
+        """See `Store.features`."""
+        one_key = query.after is None or len(query.after) == 1
+        if patience_s is not None or query.limit is None or not one_key or not query.plain:
+            return super().features(query, patience_s)
+        tables = self.tables(query.layer)
+        with self.refusing():
+            return self._features.page(tables, query, self.writer(tables.spec, query))
+
+    def revision(self, layer: str) -> int:
+        """See `Store.revision`."""
+        with self.refusing():
+            return self._features.revision(layer)
 
     def _prepare(self) -> None:
         with self.engine.connect() as connection, connection.begin():
@@ -116,6 +169,16 @@ class PostgisStore(TiledStore):
 
     def _make_meeting(self) -> Meeting:
         return PostgisMeeting(self)
+
+    def feature_geometry(self, relation: FromClause, spec: LayerSpec) -> ColumnElement[Any]:
+        """See `SqlStore.feature_geometry`."""
+        if spec.geometry == "Point":
+            return func.ST_AsBinary(relation.c.geometry, type_=NullType())
+        return self.page_geometry(relation)
+
+    def feature_text(self, spec: LayerSpec, names: Sequence[str], geometry: bool) -> FeatureText:
+        """See `SqlStore.feature_text`."""
+        return PostgisText(spec, names, geometry)
 
     def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
         """See `SqlStore.page_geometry`."""

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import geopandas as gpd
 import numpy as np
@@ -20,34 +20,37 @@ from sqlalchemy import (
     Engine,
     FromClause,
     Select,
+    Text,
     bindparam,
+    cast,
     func,
     literal,
     literal_column,
     select,
     text,
+    type_coerce,
     union_all,
     update,
 )
+from sqlalchemy.types import NullType
 
 from layers import h3grid
 from layers.city import City
-from layers.errors import QueryError
-from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator, representative_points
+from layers.errors import QueryError, TooSlowError
+from layers.jurisdictions import representative_points
 from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
 from layers.store import past, streams
-from layers.store.base import Met, Page
+from layers.store.base import FeaturePage, Met, Page
 from layers.store.conditions import branches, conditions
 from layers.store.database import SqlDatabase
+from layers.store.feature_text import FeatureText
 from layers.store.grammar import Grammar
 from layers.store.meeting import Meeting
 from layers.store.order import behind, format_key, keys_of, kind_of, order_by
 from layers.store.tables import LayerTables, cell_cover
 from layers.store.values import series_of
-
-if TYPE_CHECKING:
-    from layers.store.write import SqlTransaction
+from layers.store.write import SqlTransaction
 
 # SQLite joins 500 selects at most.
 _COUNTED_AT_ONCE = 200
@@ -59,8 +62,13 @@ class SqlStore(SqlDatabase):
 
     def __init__(self, url: str, engine: Engine, grammar: Grammar, city: City) -> None:
         super().__init__(url, engine, grammar, city)
-        self.locator = Locator(city, self)
         self._meeting = self._make_meeting()
+
+    def bounded(self, seconds: float) -> Self:
+        """See `Store.bounded`."""
+        twin = super().bounded(seconds)
+        twin._meeting = twin._make_meeting()
+        return twin
 
     # -- what a back end does itself
 
@@ -75,6 +83,14 @@ class SqlStore(SqlDatabase):
     @abstractmethod
     def page_geometry(self, relation: FromClause) -> ColumnElement[Any]:
         """Geometry as `page` selects it."""
+
+    @abstractmethod
+    def feature_geometry(self, relation: FromClause, spec: LayerSpec) -> ColumnElement[Any]:
+        """Geometry as `feature_text` takes it."""
+
+    @abstractmethod
+    def feature_text(self, spec: LayerSpec, names: Sequence[str], geometry: bool) -> FeatureText:
+        """Return what writes features from rows as the driver gives them."""
 
     @abstractmethod
     def frame_geometry(self, relation: FromClause) -> ColumnElement[Any]:
@@ -158,7 +174,7 @@ class SqlStore(SqlDatabase):
     def page_on(self, connection: Connection, query: Query) -> Page:
         """Read one page on an open connection."""
         tables = self.tables(query.layer)
-        names = _wanted(tables.spec, query)
+        names = wanted_names(tables.spec, query)
         keys = [k.name for k in keys_of(tables.spec, query)]
         geometry = tables.spec.has_geometry and not query.skip_geometry
 
@@ -188,6 +204,49 @@ class SqlStore(SqlDatabase):
             next=tuple(format_key(v) for v in rows[-1][1:first]) if more and rows else None,
         )
 
+    def features(self, query: Query, patience_s: float | None = None) -> FeaturePage:
+        """See `Store.features`."""
+        if patience_s is not None:
+            raise TooSlowError("this store answers from another process")
+        tables = self.tables(query.layer)
+        text = self.writer(tables.spec, query)
+        keys = keys_of(tables.spec, query)
+        statement = self._ordered(
+            tables,
+            query,
+            lambda relation: [
+                *[relation.c[key.name].label(f"key_{i}") for i, key in enumerate(keys)],
+                *self.feature_columns(relation, tables.spec, text),
+            ],
+        )
+        if query.limit is not None:
+            statement = statement.limit(query.limit + 1)
+        with self.reading() as connection:
+            rows: Sequence[Any] = connection.execute(statement).all()
+        more = query.limit is not None and len(rows) > query.limit
+        rows = rows[: query.limit] if more else rows
+        first = len(keys)
+        following = tuple(map(format_key, rows[-1][:first])) if more and rows else None
+        return FeaturePage(text.joined([row[first:] for row in rows]), len(rows), following)
+
+    def writer(self, spec: LayerSpec, query: Query) -> FeatureText:
+        """Return what writes the features that a query wants."""
+        geometry = spec.has_geometry and not query.skip_geometry
+        return self.feature_text(spec, wanted_names(spec, query), geometry)
+
+    def feature_columns(
+        self, relation: FromClause, spec: LayerSpec, text: FeatureText
+    ) -> list[ColumnElement[Any]]:
+        """Columns of a row as the driver gives them, in the order that ``text`` takes."""
+        columns: list[ColumnElement[Any]] = [relation.c.fid.label("row_fid")]
+        if text.geometry:
+            columns.append(self.feature_geometry(relation, spec).label("row_geometry"))
+        for name in text.names:
+            column = relation.c[name]
+            plain = cast(column, Text) if kind_of(spec, name) == "json" else column
+            columns.append(type_coerce(plain, NullType()).label(f"p_{name}"))
+        return columns
+
     def frames(self, query: Query, size: int = 50_000) -> Iterator[gpd.GeoDataFrame]:
         """See `Store.frames`."""
         with self.reading() as connection:
@@ -198,7 +257,7 @@ class SqlStore(SqlDatabase):
     ) -> Iterator[gpd.GeoDataFrame]:
         """Read frames on an open connection."""
         tables = self.tables(query.layer)
-        names = [*_wanted(tables.spec, query), *FRAME_EXTRAS]
+        names = [*wanted_names(tables.spec, query), *FRAME_EXTRAS]
         names = list(dict.fromkeys(names))
         geometry = tables.spec.has_geometry and not query.skip_geometry
 
@@ -214,6 +273,8 @@ class SqlStore(SqlDatabase):
         for rows in connection.execute(statement, execution_options=options).partitions(size):
             empty = False
             yield self._frame(tables.spec, names, geometry, rows)
+            # However long the reader took over this part, the next one has its whole time.
+            self.renew(connection)
         if empty:
             yield self._frame(tables.spec, names, geometry, [])
 
@@ -246,7 +307,7 @@ class SqlStore(SqlDatabase):
 
     def wanted(self, query: Query) -> list[str]:
         """Names of the properties that a question wants."""
-        return _wanted(self.tables(query.layer).spec, query)
+        return wanted_names(self.tables(query.layer).spec, query)
 
     def frame(self, query: Query) -> gpd.GeoDataFrame:
         """See `Store.frame`."""
@@ -354,10 +415,6 @@ class SqlStore(SqlDatabase):
                 changed += len(wrong)
         return changed
 
-    def is_administrative(self, layer: str) -> bool:
-        """Whether a layer holds the units that rows are located by."""
-        return layer in ADMINISTRATIVE_LAYERS
-
 
 def _check_resolution(spec: LayerSpec, resolution: int) -> None:
     finest = spec.h3_resolution
@@ -375,7 +432,8 @@ def _parent(cell: ColumnElement[Any], resolution: int) -> ColumnElement[Any]:
     return kept.bitwise_or(literal(fill, BigInteger))
 
 
-def _wanted(spec: LayerSpec, query: Query) -> list[str]:
+def wanted_names(spec: LayerSpec, query: Query) -> list[str]:
+    """Names of the properties that a query wants, in the order of declaration."""
     declared = [p.name for p in spec.properties]
     if query.properties is None:
         return declared

@@ -96,6 +96,7 @@ def _parts(
             for rows in found.partitions(size):
                 empty = False
                 yield rows
+                store.renew(connection)
         if empty:
             yield []
 

@@ -23,7 +23,7 @@ from layers.spec import LayerSpec, PropertySpec
 from layers.store.base import Page, Transaction, WriteCount
 from layers.store.batch import Batch, Geometries, make_batch
 from layers.store.conditions import history_cover
-from layers.store.sql import SqlStore
+from layers.store.database import SqlDatabase
 from layers.store.tables import Instant, LayerTables, cell_cover, to_ms
 
 CHUNK = 50_000
@@ -68,7 +68,7 @@ class SqlTransaction(Transaction):
     connection : in a transaction that the store commits or rolls back.
     """
 
-    def __init__(self, store: SqlStore, connection: Connection) -> None:
+    def __init__(self, store: SqlDatabase, connection: Connection) -> None:
         self.store, self.connection = store, connection
         self.touched: set[str] = set()
 

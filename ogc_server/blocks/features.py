@@ -15,9 +15,9 @@ from ogc_server.metadata import SCHEMA, SORTABLES
 from ogc_server.openapi import layer_paths
 
 
-def _items(request: Request) -> Response:
+async def _items(request: Request) -> Response:
     """``/collections/{layer}/items``, with the link to what it can be sorted by as a header."""
-    answer = handlers.items(request)
+    answer = await handlers.items(request)
     href = collection_url(request.scope[BASE_KEY], request.path_params["layer"]) + "/sortables"
     answer.headers.append("Link", f'<{href}>; rel="{SORTABLES}"; type="{SCHEMA}"')
     return answer

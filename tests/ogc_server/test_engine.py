@@ -122,6 +122,10 @@ QUESTIONS = (
     "skipGeometry=true",
     "crs=http://www.opengis.net/def/crs/EPSG/0/3857",
     "crs=http://www.opengis.net/def/crs/EPSG/0/4326",
+    "crs=http://www.opengis.net/def/crs/EPSG/0/4490",
+    "crs={own}",
+    "bbox=-8371000,-5278000,-8338000,-5239000&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/3857",
+    "bbox=-75.2,-42.75,-75.0,-42.5&limit=3&offset=2",
     "datetime=2020-07-01/..",
     "resulttype=hits",
 )
@@ -130,7 +134,8 @@ QUESTIONS = (
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_hot_route_and_pygeoapi_give_the_same_features(client: TestClient, question: str) -> None:
     for collection in feature_collections(client):
-        path = f"/collections/{collection['id']}/items?{question}"
+        asked = question.format(own=collection["crs"][-1])
+        path = f"/collections/{collection['id']}/items?{asked}"
         hot, inside = client.get(path).json(), read(asked_of_engine(client, path))
         assert hot["features"] == inside["features"], path
         for member in ("numberMatched", "numberReturned"):

@@ -255,7 +255,7 @@ def test_no_secret_reaches_a_document_or_the_log(
         raise ValueError("broken")
 
     quiet = TestClient(guarded.app, base_url=BASE, raise_server_exceptions=False)
-    monkeypatch.setattr(store, "revision", broken)
+    monkeypatch.setattr(type(store), "revision", broken)
     with capture_logs() as log:
         for path in (f"/t/ana~{secret}{LAYER}", f"{LAYER}?token=ana~{secret}"):
             assert quiet.get(path).status_code == 500

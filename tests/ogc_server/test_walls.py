@@ -135,11 +135,12 @@ def test_static_files_stay_in_their_folder(client: TestClient) -> None:
 def test_a_failure_tells_an_id_and_nothing_else(
     city: City, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(query: Query) -> None:
+    def broken(query: Query, patience_s: float | None = None) -> None:
         raise StoreError("/secret/path is locked")
 
+    monkeypatch.setattr(store, "features", broken)
+    monkeypatch.setattr(store, "bounded", lambda seconds: store)
     client = TestClient(create_app(city, store), base_url=BASE, raise_server_exceptions=False)
-    monkeypatch.setattr(store, "page", broken)
     with capture_logs() as log:
         answer = client.get("/collections/navigation_mark/items")
     assert answer.status_code == 500 and answer.json()["code"] == "ServerError"

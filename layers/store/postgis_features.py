@@ -1,0 +1,208 @@
+"""Pages of features from PostGIS: statements written once for each kind of question.
+
+Making and compiling a statement costs more than PostgreSQL needs to answer it, so for the usual
+questions the text is kept and only values are bound, on connections of their own, in binary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Double,
+    FromClause,
+    Select,
+    Text,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.engine import Dialect
+
+from layers.query import Box, Query
+from layers.spec import LayerSpec
+from layers.store.base import FeaturePage
+from layers.store.conditions import branches, conditions
+from layers.store.conditions_space import check_box
+from layers.store.feature_text import FeatureText
+from layers.store.grammar import Grammar, world_boxes
+from layers.store.order import keys_of, parse_key
+from layers.store.tables import LayerTables
+
+_KINDS_KEPT = 2000
+_SIDES = ("minx", "miny", "maxx", "maxy")
+_REVISION = "SELECT revision FROM onemap_revision WHERE layer = %s"
+Columns = Callable[[FromClause, LayerSpec, FeatureText], list[ColumnElement[Any]]]
+_Statement = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What the text of a statement depends on.
+
+    Attributes
+    ----------
+    plain : layer, scope and properties, without values.
+    boxes : how many boxes; two where one crosses the antimeridian.
+    skips, behind : whether rows are skipped by number, or by the key of a row.
+    counted : whether all rows are counted beside.
+    """
+
+    plain: Query
+    boxes: int
+    skips: bool
+    behind: bool
+    counted: bool
+
+
+class PostgisFeatures:
+    """Makes pages of features.
+
+    Parameters
+    ----------
+    connect : opens a connection.
+    dialect, grammar : what statements are written in.
+    columns : columns of a row in the order that a `FeatureText` takes.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], psycopg.Connection[Any]],
+        dialect: Dialect,
+        grammar: Grammar,
+        columns: Columns,
+    ) -> None:
+        self._connect, self._dialect, self._grammar = connect, dialect, grammar
+        self._columns = columns
+        self._idle: list[psycopg.Connection[Any]] = []
+        self._kept: dict[_Kind, _Statement] = {}
+
+    def close(self) -> None:
+        """Release all connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            if connection.closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    def _ask(self, sql: str, values: Any) -> list[tuple[Any, ...]]:
+        while True:
+            kept = bool(self._idle)
+            try:
+                with self._connection() as connection:
+                    cursor = connection.cursor(binary=True)
+                    return cursor.execute(sql, values, prepare=True).fetchall()
+            except psycopg.OperationalError:
+                # A connection that was kept may have been cut meanwhile; a new one was not.
+                if not (kept and connection.closed):
+                    raise
+
+    def revision(self, layer: str) -> int:
+        """See `Store.revision`."""
+        rows = self._ask(_REVISION, (layer,))
+        return int(rows[0][0]) if rows else 0
+
+    def page(self, tables: LayerTables, query: Query, text: FeatureText) -> FeaturePage:
+        """Answer a question that is `Query.plain` and has a limit."""
+        boxes: tuple[Box, ...] = ()
+        if query.bbox is not None:
+            check_box(query.bbox)
+            boxes = world_boxes(query.bbox)
+        # Whoever begins to read a box has most likely not asked before how many rows it has.
+        counted = bool(boxes) and not query.offset and query.after is None
+        kind = _Kind(
+            Query(
+                query.layer,
+                scope=query.scope,
+                unknown_meets=query.unknown_meets,
+                properties=query.properties,
+                skip_geometry=query.skip_geometry,
+            ),
+            len(boxes),
+            query.offset > 0,
+            query.after is not None,
+            counted,
+        )
+        sql, fixed = self._text(kind, tables, text)
+        values = fixed | self._values(tables, query)
+        rows = self._ask(sql, values)
+        assert query.limit is not None
+        more = len(rows) > query.limit
+        rows = rows[: query.limit] if more else rows
+        features = text.joined([row[1:] for row in rows])
+        matched = int(rows[0][0]) if counted and rows else None
+        following = (rows[-1][1],) if more and rows else None
+        return FeaturePage(features, len(rows), following, matched)
+
+    @staticmethod
+    def _values(tables: LayerTables, query: Query) -> dict[str, Any]:
+        assert query.limit is not None
+        values: dict[str, Any] = {"most": query.limit + 1, "skipped": query.offset}
+        if query.bbox is not None:
+            for i, box in enumerate(world_boxes(query.bbox)):
+                values |= {f"{side}_{i}": float(v) for side, v in zip(_SIDES, box, strict=True)}
+        if query.after is not None:
+            key = keys_of(tables.spec, query)[0]
+            values["behind"] = parse_key(key, query.after[0])
+        return values
+
+    def _text(self, kind: _Kind, tables: LayerTables, text: FeatureText) -> _Statement:
+        found = self._kept.get(kind)
+        if found is None:
+            made = self._statement(kind, tables, text).compile(dialect=self._dialect)
+            # Scopes and choices of properties come from outside; there is no end of them.
+            if len(self._kept) >= _KINDS_KEPT:
+                self._kept.clear()
+            found = self._kept[kind] = (str(made), dict(made.construct_params(_check=False)))
+        return found
+
+    def _statement(self, kind: _Kind, tables: LayerTables, text: FeatureText) -> Select[Any]:
+        (branch,) = branches(tables, None)
+        table = tables.current
+        found = conditions(self._grammar, tables.spec, kind.plain, branch)
+        if kind.boxes:
+            boxes: list[Any] = [
+                tuple(bindparam(f"{side}_{i}", type_=Double) for side in _SIDES)
+                for i in range(kind.boxes)
+            ]
+            placeless = [table.c.h3.is_(None)] if kind.plain.unknown_meets else []
+            met = [self._grammar.meets_box(table, box, True) for box in boxes]
+            found.append(or_(*met, *placeless))
+        columns = self._columns(table, tables.spec, text)
+        most = bindparam("most", type_=BigInteger)
+        skipped = bindparam("skipped", type_=BigInteger)
+        if kind.counted:
+            # Counting beside makes all rows; only those of the page are read whole.
+            hits = select(table.c.gid.label("hit"), func.count().over().label("matched"))
+            page = hits.where(*found).order_by(table.c.fid).limit(most).cte("page")
+            joined = table.join(page, page.c.hit == table.c.gid)
+            return select(page.c.matched, *columns).select_from(joined).order_by(table.c.fid)
+        none: ColumnElement[Any] = literal(None)
+        if kind.behind:
+            found.append(table.c.fid > bindparam("behind", type_=Text))
+        statement: Select[Any] = select(none, *columns).order_by(table.c.fid).limit(most)
+        if kind.skips and not kind.boxes:
+            # The rows that are skipped are looked up in the index on fid alone.
+            first = select(table.c.fid).where(*found).order_by(table.c.fid).limit(1).offset(skipped)
+            return statement.where(*found, table.c.fid >= first.scalar_subquery())
+        statement = statement.where(*found)
+        return statement.offset(skipped) if kind.skips else statement
