@@ -45,28 +45,33 @@ class MalformedError(Exception):
 def take(scope: Scope) -> Credentials | None:
     """Take the credentials out of a request; None where it brings none.
 
-    The header's are taken before the address's.
+    The header's are taken before the address's. A client that adds its token to every request, as
+    ArcGIS does, adds it to links that begin with it, too.
 
     Raises
     ------
     MalformedError
-        for a header of another kind, or a token with characters that none has.
+        for a header of another kind, a token with characters that none has, or two that differ.
     """
-    found = _from_path(scope) or _from_query(scope)
+    given = {_from_path(scope), _from_query(scope)} - {None}
+    if len(given) > 1:
+        raise MalformedError("the tokens in path and query differ")
+    token = given.pop() if given else None
+    found = None if token is None else _in_address(scope, token)
     header = Headers(scope=scope).get("authorization")
     return _from_header(header) if header is not None else found
 
 
-def _from_path(scope: Scope) -> Credentials | None:
+def _from_path(scope: Scope) -> str | None:
     match = _PATH.fullmatch(scope["path"])
     if match is None:
         return None
     scope["path"] = match[2] or "/"
     scope["raw_path"] = quote(scope["path"]).encode()
-    return _in_address(scope, match[1])
+    return match[1]
 
 
-def _from_query(scope: Scope) -> Credentials | None:
+def _from_query(scope: Scope) -> str | None:
     text = scope["query_string"].decode("latin-1")
     if "token=" not in text:
         return None
@@ -78,7 +83,7 @@ def _from_query(scope: Scope) -> Credentials | None:
     scope["query_string"] = urlencode(rest).encode("latin-1")
     if len(tokens) > 1 or not _TOKEN.fullmatch(tokens[0]):
         raise MalformedError("the token is given twice, or holds characters that no token has")
-    return _in_address(scope, tokens[0])
+    return tokens[0]
 
 
 def _in_address(scope: Scope, token: str) -> Credentials:

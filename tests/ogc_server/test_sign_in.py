@@ -99,6 +99,16 @@ def test_a_client_with_a_token_in_its_address_follows_links(
     assert len(fids) == len(set(fids)) == his
 
 
+def test_a_client_that_adds_its_token_to_such_links_too_is_let_in(
+    guarded: TestClient, accounts: Accounts, his: int
+) -> None:
+    given = f"ana~{accounts.new_secret('ana')}"
+    assert seen(guarded, f"/t/{given}{LAYER}?token={given}&limit=1") == his
+    document = guarded.get(f"/t/{given}/?token={given}").json()
+    assert all(link["href"].count("/t/") == 1 for link in document["links"])
+    assert guarded.get(f"/t/{given}{LAYER}?token={given}x").status_code == 401
+
+
 def test_without_a_name_only_public_layers_exist(guarded: TestClient, city: City) -> None:
     listed = {c["id"] for c in guarded.get("/collections").json()["collections"]}
     public = {s.id for s in city.layers.values() if s.sensitivity == "public"}
