@@ -68,7 +68,7 @@ def _from_path(scope: Scope) -> str | None:
         return None
     scope["path"] = match[2] or "/"
     scope["raw_path"] = quote(scope["path"]).encode()
-    return match[1]
+    return str(match[1])
 
 
 def _from_query(scope: Scope) -> str | None:
