@@ -83,7 +83,8 @@ def _from_query(scope: Scope) -> str | None:
     scope["query_string"] = urlencode(rest).encode("latin-1")
     if len(tokens) > 1 or not _TOKEN.fullmatch(tokens[0]):
         raise MalformedError("the token is given twice, or holds characters that no token has")
-    return tokens[0]
+    token: str = tokens[0]
+    return token
 
 
 def _in_address(scope: Scope, token: str) -> Credentials:
