@@ -24,7 +24,8 @@ def written(root: Element, doctype: str = "") -> bytes:
     """Bytes of a document in UTF-8."""
     ElementTree.indent(root)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n' + (f"{doctype}\n" if doctype else "")
-    return head.encode() + ElementTree.tostring(root, encoding="utf-8") + b"\n"
+    body: bytes = ElementTree.tostring(root, encoding="utf-8")
+    return head.encode() + body + b"\n"
 
 
 def _clean(text: str) -> str:
