@@ -14,9 +14,28 @@ from ogc_server.problem import RequestError, bad_parameter, not_found
 from ogc_server.subsets import Part, axis_of
 
 PARAMETERS = ("width", "height", "resolution", "scale-factor", "scale-axes", "scale-size")
+# An earlier draft's word, which GDAL's OGCAPI driver still uses.
+OLD_SIZE = "scaleSize"
 _AXIS = re.compile(r"\s*([A-Za-z]+)\s*\(\s*([0-9.eE+-]*)\s*\)\s*(?:,|$)")
 _MOST_SIDE = 1 << 24
 _DIRECT = {"width": "x", "height": "y"}
+
+
+def modern(values: Mapping[str, str]) -> dict[str, str]:
+    """Say in today's words what GDAL asks: ``scaleSize=Lat(rows),Long(columns)`` of a box.
+
+    It takes the answer for a window of that box in longitude and latitude, as its axes say.
+    """
+    if OLD_SIZE not in values:
+        return dict(values)
+    given = _by_axis(OLD_SIZE, values[OLD_SIZE])
+    names = {"x": "width", "y": "height"}
+    asked = {names[axis]: f"{number:.0f}" for axis, number in given.items()}
+    for name in (*PARAMETERS, "crs"):
+        if name in values:
+            raise bad_parameter(OLD_SIZE, f"is an old word, and {name} is given beside it")
+    rest = {name: value for name, value in values.items() if name != OLD_SIZE}
+    return rest | asked | {"crs": "OGC:CRS84"}
 
 
 def coverage_grid(

@@ -22,11 +22,14 @@ from ogc_server.conformance import classes, standards
 from ogc_server.features import Place, collection_url, feature_dicts, items_links, matched
 from ogc_server.findings import Findings
 from ogc_server.parameters import ItemsRequest
+from ogc_server.rasters import raster
 from ogc_server.reading import Reader, is_evidence
 from ogc_server.words import KINDS, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COLUMNS = 12
+# Scenes of a raster whose times a page lists.
+_SCENES = 50
 # Units that are drawn under a page's rows; of more the lines would hide the rows.
 _UNITS_DRAWN = 100
 
@@ -157,7 +160,30 @@ def collection(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
 
 def other_collection(asked: Asked, document: dict[str, Any]) -> str:
     """One collection that is no layer: what it is and where it leads."""
-    return _page(asked, "other.html", document=document)
+    spec = asked.catalogue.city.rasters.get(document["id"])
+    drawn = next((x["href"] for x in document["links"] if x["rel"].endswith("/map")), None)
+    shown = raster(asked.catalogue, document["id"])
+    scenes = shown.scenes[-_SCENES:] if shown else ()
+    return _page(
+        asked,
+        "other.html",
+        document=document,
+        image=drawn,
+        legend=[] if spec is None else _legend(spec, asked.language),
+        times=[scene.moment.text for scene in scenes if scene.moment is not None],
+    )
+
+
+def _legend(spec: RasterSpec, language: str) -> list[dict[str, str]]:
+    """Colours of a raster's first band and what they stand for; none for a composite."""
+    band = spec.bands[0]
+    if spec.composite is not None:
+        return []
+    unit = "" if band.unit in (None, "1") else f" {band.unit}"
+    return [
+        *({"colour": row.colour, "words": row.title.say(language)} for row in band.classes),
+        *({"colour": stop.colour, "words": f"{stop.value:g}{unit}"} for stop in band.ramp),
+    ]
 
 
 def fields(asked: Asked, spec: LayerSpec | RasterSpec, document: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from ogc_server.block import Block, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
 from ogc_server.coverage import COVJSON, GEOTIFF, MOST_NUMBERS, covjson, geotiff, headers
+from ogc_server.coverage_grid import OLD_SIZE, coverage_grid, modern
 from ogc_server.coverage_grid import PARAMETERS as SCALES
-from ogc_server.coverage_grid import coverage_grid
 from ogc_server.handlers import described
 from ogc_server.metadata import SCHEMA
 from ogc_server.problem import RequestError, bad_parameter
@@ -47,9 +47,9 @@ def schema(request: Request) -> Response:
 def coverage(request: Request) -> Response:
     """Answer ``/collections/{raster}/coverage``: values of a part, at a scale, in a CRS."""
     asked = Asked(request, ("geotiff", "covjson"), several=("subset",))
-    asked.refuse_parameters("crs", *PARTS, *SCALES, *_FIELDS)
+    asked.refuse_parameters("crs", OLD_SIZE, *PARTS, *SCALES, *_FIELDS)
     raster = wanted_raster(asked.catalogue, request.path_params["layer"])
-    values, city = asked.values, asked.catalogue.city
+    values, city = modern(asked.values), asked.catalogue.city
     known = systems(asked.catalogue, raster) if raster.scenes else []
     part = parse_part(values, city, *known)
     bands = _bands(raster, asked)

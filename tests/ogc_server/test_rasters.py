@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,20 @@ def test_a_raster_has_a_page_in_both_languages(shown: TestClient) -> None:
             answer = shown.get(f"/collections/land_cover{path}?f=html&lang={language}")
             assert answer.headers["content-language"] == language
             assert title in answer.text
+
+
+def test_a_rasters_page_shows_its_picture_its_legend_and_its_times(shown: TestClient) -> None:
+    page = shown.get("/collections/land_cover?f=html&lang=zh").text
+    sources = re.findall(r'<img src="([^"]+/map[^"]+)"', page)
+    assert len(sources) == 1
+    picture = shown.get(html.unescape(sources[0]))
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+    assert "background: #c9705f" in page and "建成区" in page
+    for year in ("2019", "2021"):
+        [link] = re.findall(rf'href="([^"]+datetime={year})"', page)
+        assert shown.get(html.unescape(link)).status_code == 200
+    heights = shown.get("/collections/elevation?f=html").text
+    assert "4.5 m" in heights and "datetime=" not in heights
 
 
 def test_more_than_one_answer_holds_is_refused(
