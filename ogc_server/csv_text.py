@@ -41,6 +41,8 @@ def csv_text(request: ItemsRequest, page: Page, *, head: bool = True) -> bytes:
 
 
 def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
     return csv_cell(write_instant(value) if isinstance(value, datetime) else value)
 
 
@@ -51,5 +53,5 @@ def _places(request: ItemsRequest, page: Page) -> tuple[tuple[str, ...], list[tu
     shapes = shapely.from_geojson(texts) if len(texts) else texts
     if request.spec.geometry != "Point":
         return ("wkt",), [(text,) for text in shapely.to_wkt(shapes, rounding_precision=7)]
-    points = [None if shape is None else (shape.x, shape.y) for shape in shapes]
-    return ("x", "y"), [point or (None, None) for point in points]
+    pairs = zip(shapely.get_x(shapes).tolist(), shapely.get_y(shapes).tolist(), strict=True)
+    return ("x", "y"), [pair if pair[0] == pair[0] else (None, None) for pair in pairs]

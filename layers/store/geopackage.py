@@ -280,11 +280,12 @@ def _set_up(connection: sqlite3.Connection, _: Any) -> None:
     # or more, and a writer takes its lock at once instead of failing half-way.
     connection.isolation_level = None
     functions.register(connection)
+    # What is sorted may outgrow memory, so that temp_store stays a file's, which small sorts never
+    # make.
     for pragma in (
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "case_sensitive_like = ON",
-        "temp_store = MEMORY",
         "cache_size = -65536",
         "recursive_triggers = OFF",
     ):

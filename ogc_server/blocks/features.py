@@ -58,6 +58,8 @@ BLOCK = Block(
         "cql2/1.0/conf/accent-insensitive-comparison",
         "cql2/1.0/conf/basic-spatial-functions",
         "cql2/1.0/conf/basic-spatial-functions-plus",
+        # Its name in the drafts, by which QGIS before 3.44 decides to send S_INTERSECTS.
+        "cql2/1.0/conf/basic-spatial-operators",
         "cql2/1.0/conf/spatial-functions",
         "cql2/1.0/conf/temporal-functions",
         "cql2/1.0/conf/array-functions",

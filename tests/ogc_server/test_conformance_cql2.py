@@ -267,6 +267,19 @@ RELATIONS = (
 )  # fmt: skip
 
 
+def test_cql2_basic_spatial_operators(client: TestClient) -> None:
+    """The draft's class is basic-spatial-functions under another name: points and boxes."""
+    shapes = _shapes(client, "marine_zone")
+    at = next(iter(shapes.values())).representative_point()
+    expected = {key for key, shape in shapes.items() if shape.intersects(at)}
+    crs = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+    values = {"filter": f"S_INTERSECTS(geometry,{at.wkt})", "filter-lang": "cql2-text",
+              "filter-crs": crs, "limit": "1000"}  # fmt: skip
+    found = body(client, f"/collections/marine_zone/items?{urlencode(values)}")["features"]
+    assert {f["id"] for f in found} == expected != set()
+    test_cql2_basic_spatial_functions(client)
+
+
 def test_cql2_spatial_functions(client: TestClient) -> None:
     """Answers are rounded to 1 cm, so borders that fall together are for the standard's data."""
     tried = set()
