@@ -7,6 +7,7 @@ no effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -115,10 +116,9 @@ def position(request: Request) -> Response:
         rows = list({row.id: row for row in nearest if row is not None}.values())
     if layer.counted:
         cells = [layer.cell(*place) for place in places.tolist()]
-        counts = _asked_well(lambda: layer.counts(cells=tuple(set(cells))))
-        for number, (cell, (lon, lat)) in enumerate(zip(cells, places.tolist(), strict=True)):
-            values = {COUNT: counts.get(cell, 0)}
-            rows.append(Row(f"place-{number + 1}", lon, lat, None, values))
+        counts = _asked_well(lambda: layer.counts_of(cells))
+        for number, (count, (lon, lat)) in enumerate(zip(counts, places.tolist(), strict=True)):
+            rows.append(Row(f"place-{number + 1}", lon, lat, None, {COUNT: count}))
     return question.answer(rows=rows)
 
 
@@ -194,8 +194,7 @@ def trajectory(request: Request) -> Response:
             values[name] = [None if row is None else row.values[name] for row in nearest]
     if layer.counted:
         cells = [layer.cell(*place) for place in places.tolist()]
-        counts = _asked_well(lambda: layer.counts(cells=tuple(set(cells))))
-        values[COUNT] = [counts.get(cell, 0) for cell in cells]
+        values[COUNT] = _asked_well(lambda: layer.counts_of(cells))
     times = None if t is None else write_times((t * 1000).astype(np.int64))
     return question.answer(paths=[Path("path", places, times, values)])
 
@@ -263,15 +262,9 @@ def location(request: Request) -> Response:
     if question.held is not None:
         return question.held
     if layer.counted:
-        counts = layer.counts(cells=tuple({layer.cell(row.lon, row.lat) for row in rows}))
+        counts = layer.counts_of([layer.cell(row.lon, row.lat) for row in rows])
         rows = [
-            Row(
-                row.id,
-                row.lon,
-                row.lat,
-                row.t,
-                {**row.values, COUNT: counts.get(layer.cell(row.lon, row.lat), 0)},
-            )
-            for row in rows
+            replace(row, values={**row.values, COUNT: count})
+            for row, count in zip(rows, counts, strict=True)
         ]
     return question.answer(rows=rows)

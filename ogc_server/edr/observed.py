@@ -95,7 +95,6 @@ def _links(home: str, queries: tuple[str, ...]) -> Links:
 def _query(home: str, name: str) -> dict[str, Any]:
     formats = ["GeoJSON"] if name == "items" else list(FORMATS)
     variables: dict[str, Any] = {
-        "title": f"{name.capitalize()} query",
         "query_type": name,
         "output_formats": formats,
         "default_output_format": formats[0],

@@ -19,7 +19,6 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layers import h3grid
-from layers.aggregates import cell_counts
 from layers.query import Box, Query, TimeInterval
 from layers.spec import LayerSpec
 from ogc_server.catalogue import Catalogue
@@ -31,6 +30,7 @@ from ogc_server.times import write_instant
 NEAREST_M = 1000.0
 _MOST_ROWS = 5000
 _MOST_CELLS = 10_000
+_FEW_CELLS = 4
 _MOST_SAMPLES = 1000
 _SIDES = 64
 _GEOD = pyproj.Geod(ellps="WGS84")
@@ -121,10 +121,20 @@ class Layer:
     def counts(self, **conditions: Any) -> dict[int, int]:
         """Rows in each cell, of those that meet conditions; RequestError 413 for too many cells."""
         query = self._query().but(**conditions)
-        found = cell_counts(self.catalogue.store, self.spec, query, resolution(self.spec))
+        found = self.catalogue.cell_counts(self.spec, query, resolution(self.spec))
         if len(found) > _MOST_CELLS:
             raise _too_much(f"more than {_MOST_CELLS} cells")
         return found
+
+    def counts_of(self, cells: Sequence[int]) -> list[int]:
+        """Rows in each of some cells."""
+        wanted = tuple(dict.fromkeys(cells))
+        if len(wanted) <= _FEW_CELLS:
+            found = self.counts(cells=wanted)
+        else:
+            # All cells at once, remembered, cost less than many ranges of a cover.
+            found = self.catalogue.cell_counts(self.spec, self._query(), resolution(self.spec))
+        return [found.get(cell, 0) for cell in cells]
 
     def _query(self) -> Query:
         # A timeless row meets every time.
