@@ -16,7 +16,14 @@ from typing import Any
 from rich.console import Console
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-MODULES = ("bench_ingest", "bench_store", "bench_items", "bench_export", "bench_rules")
+MODULES = (
+    "bench_ingest",
+    "bench_store",
+    "bench_items",
+    "bench_export",
+    "bench_rules",
+    "bench_movers",
+)
 _ROWS = "--rows"
 LIBRARIES = ("pygeoapi", "pyais", "shapely", "pyogrio", "SQLAlchemy", "numpy", "pandas", "h3")
 

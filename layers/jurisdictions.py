@@ -100,6 +100,10 @@ class Locator:
             found[open_] = units.find(points[open_])
         return found
 
+    def boxes(self, prefixes: tuple[str, ...]) -> list[tuple[float, float, float, float]]:
+        """Boxes in EPSG:4326 outside of which no place is in one of some subtrees."""
+        return [box for units in self._units() if (box := units.bounds(prefixes)) is not None]
+
     def within(
         self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64], prefixes: tuple[str, ...]
     ) -> npt.NDArray[np.bool_]:
@@ -115,8 +119,7 @@ class Locator:
         truths, shape (n,): the same as those of `codes`, but places far off are not looked up.
         """
         inside = np.zeros(len(lon), bool)
-        boxes = [units.bounds(prefixes) for units in self._units()]
-        for minx, miny, maxx, maxy in filter(None, boxes):
+        for minx, miny, maxx, maxy in self.boxes(prefixes):
             inside |= (lon >= minx) & (lon <= maxx) & (lat >= miny) & (lat <= maxy)
         near = np.flatnonzero(inside)
         codes = self.codes(np.asarray(shapely.points(lon[near], lat[near]), object).reshape(-1))

@@ -3,6 +3,7 @@
 ::
 
     <root>/feed=ais/day=2020-07-01/cell=832836fffffffff/<batch>.<digest>.parquet
+    <root>/feed=ais/_movers/<batch>.<digest>.json     where and when each file's movers were
     <root>/feed=ais/_batches/<batch>.json     written last: from then on the batch is there
 
 A crash before the last step leaves whole files that nobody reads, and the next write of the batch
@@ -34,6 +35,8 @@ from layers.errors import OnemapError
 from layers.position_columns import FIXES, IDENTITIES
 
 PARTITION_RESOLUTION = 3
+# First and last ms, then minx, miny, maxx, maxy in degrees.
+Where = tuple[int, int, float, float, float, float]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _FEED = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _DAY_MS = 86_400_000
@@ -41,6 +44,7 @@ _EPOCH = date(1970, 1, 1)
 _EVERYWHERE = "none"
 # Rows are sorted by mover, so that one mover's are in few groups and the others are passed over.
 _ROW_GROUP = 16_384
+_INDEXES_KEPT = 2000
 
 
 class PositionStore:
@@ -59,6 +63,7 @@ class PositionStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._markers: dict[Path, tuple[int, dict[str, Any]]] = {}
+        self._indexes: dict[Path, dict[str, Any]] = {}
 
     def write(self, feed: str, table: pa.Table, batch: str) -> int:
         """Keep a batch; a batch of the same name is replaced, an equal one left alone.
@@ -84,11 +89,18 @@ class PositionStore:
         before = self._read_marker(marker) if marker.exists() else None
         if before is not None and before["digest"] == digest:
             return 0
-        files = [self._write_part(folder, *part, f"{batch}.{digest}") for part in _parts(table)]
+        stem = f"{batch}.{digest}"
+        parts = list(_parts(table))
+        files = [self._write_part(folder, *part, stem) for part in parts]
+        if "lon" in table.column_names:
+            told = {name: summary(rows) for name, (*_, rows) in zip(files, parts, strict=True)}
+            _replace(folder / "_movers" / f"{stem}.json", json.dumps(told).encode())
         content = {"digest": digest, "rows": table.num_rows, "files": files}
         _replace(marker, json.dumps(content).encode())
-        for old in before["files"] if before else []:
-            (folder / old).unlink(missing_ok=True)
+        if before is not None:
+            (folder / "_movers" / f"{batch}.{before['digest']}.json").unlink(missing_ok=True)
+            for old in before["files"]:
+                (folder / old).unlink(missing_ok=True)
         return int(table.num_rows)
 
     def scan(
@@ -111,11 +123,12 @@ class PositionStore:
         bbox : lon/lat box (EPSG:4326), inclusive.
         columns : only these; ``mover``, ``t`` and ``pid`` are always there.
         """
-        paths = list(self._paths(feed, start_ms, end_ms, bbox))
+        only = None if movers is None else frozenset(movers)
+        paths = list(self._paths(feed, start_ms, end_ms, bbox, only))
         if not paths:
             return self._empty(feed, columns)
         wanted = None if columns is None else _wanted(columns)
-        chosen = _filter(start_ms, end_ms, movers, bbox)
+        chosen = _filter(start_ms, end_ms, only, bbox)
         table = ds.dataset(paths, format="parquet").to_table(columns=wanted, filter=chosen)
         return _distinct(_sorted(table))
 
@@ -130,6 +143,32 @@ class PositionStore:
         """Names of the files that hold a half-open interval: what equal names hold is equal."""
         paths = self._paths(feed, start_ms, end_ms, None)
         return tuple(path.removeprefix(f"{self._feed(feed)}{os.sep}") for path in paths)
+
+    def movers(self, feed: str, name: str) -> dict[str, Where]:
+        """Where and when the movers of one file were, the file named by `state`."""
+        told = self._told(feed, name)
+        if told is None:
+            # Written before there was such a file.
+            return summary(self.part(feed, name, ["mover", "t", "lon", "lat"]))
+        return {mover: (int(a), int(b), *box) for mover, (a, b, *box) in told.items()}
+
+    def _told(self, feed: str, name: str) -> dict[str, Any] | None:
+        """What is told of the movers of a file, None where nothing is."""
+        stem = name.rsplit("/", 1)[1].removesuffix(".parquet")
+        path = self._feed(feed) / "_movers" / f"{stem}.json"
+        if path not in self._indexes:
+            if len(self._indexes) >= _INDEXES_KEPT:
+                self._indexes.clear()
+            try:
+                self._indexes[path] = json.loads(path.read_bytes())
+            except FileNotFoundError:
+                return None
+        told: dict[str, Any] | None = self._indexes[path].get(name)
+        return told
+
+    def _holds(self, feed: str, name: str, movers: frozenset[str]) -> bool:
+        told = self._told(feed, name)
+        return told is None or not movers.isdisjoint(told)
 
     def part(self, feed: str, name: str, columns: list[str]) -> pa.Table:
         """Rows of one file named by `state`, sorted by (mover, t, pid)."""
@@ -170,6 +209,7 @@ class PositionStore:
         start_ms: int | None,
         end_ms: int | None,
         bbox: tuple[float, float, float, float] | None,
+        movers: frozenset[str] | None = None,
     ) -> Iterator[str]:
         first = _EPOCH if start_ms is None else _day(start_ms)
         last = date.max if end_ms is None else _day(end_ms - 1)
@@ -178,7 +218,9 @@ class PositionStore:
         for name in self._files(feed):
             cell = name.split("/")[1].removeprefix("cell=")
             inside = cells is None or cell == _EVERYWHERE or cell in cells
-            if inside and first <= _day_of(name) <= last:
+            if not inside or not first <= _day_of(name) <= last:
+                continue
+            if movers is None or self._holds(feed, name, movers):
                 yield str(folder / name)
 
     def _empty(self, feed: str, columns: list[str] | None) -> pa.Table:
@@ -196,6 +238,21 @@ class PositionStore:
         pq.write_table(rows, sink, compression="zstd", row_group_size=_ROW_GROUP)
         _replace(folder / name, sink.getvalue())
         return name
+
+
+def summary(fixes: pa.Table) -> dict[str, Where]:
+    """Where and when each mover was, of fixes sorted by mover."""
+    if not fixes.num_rows:
+        return {}
+    mover = fixes["mover"].combine_chunks().dictionary_encode()
+    codes, names = mover.indices.to_numpy(zero_copy_only=False), mover.dictionary.to_pylist()
+    first = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+    t, lon, lat = (fixes[column].to_numpy() for column in ("t", "lon", "lat"))
+    ends = (np.minimum.reduceat(t, first), np.maximum.reduceat(t, first))
+    low = (np.minimum.reduceat(values, first) for values in (lon, lat))
+    high = (np.maximum.reduceat(values, first) for values in (lon, lat))
+    rows = zip(*(column.tolist() for column in (*ends, *low, *high)), strict=True)
+    return {names[code]: row for code, row in zip(codes[first].tolist(), rows, strict=True)}
 
 
 def _wanted(columns: list[str]) -> list[str]:

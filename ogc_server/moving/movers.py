@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS
 from layers.movers import Kind, declared
+from layers.position_store import Where, summary
 from layers.positions import PositionStore
 from layers.query import EVERYTHING, Box, Scope
 from layers.store import Store
@@ -182,26 +183,24 @@ class Movers:
 
     def _seen(self, kind: Kind, name: str) -> dict[str, Seen]:
         try:
-            fixes = self._positions.part(kind.feed, name, ["mover", "t", "lon", "lat"])
+            found = self._positions.movers(kind.feed, name)
+            if self._scope != EVERYTHING:
+                if not self._near(found):
+                    return {}
+                fixes = self._positions.part(kind.feed, name, ["mover", "t", "lon", "lat"])
+                found = summary(fixes.filter(pa.array(self._visible(fixes))))
         except FileNotFoundError:
             return {}
-        fixes = fixes.filter(pa.array(self._visible(fixes)))
-        if not fixes.num_rows:
-            return {}
-        parts = list(_by_mover(fixes))
-        first = [part.start for _, part in parts]
-        t, lon, lat = (fixes[column].to_numpy() for column in ("t", "lon", "lat"))
-        columns = (
-            np.minimum.reduceat(t, first),
-            np.maximum.reduceat(t, first),
-            *(np.minimum.reduceat(values, first) for values in (lon, lat)),
-            *(np.maximum.reduceat(values, first) for values in (lon, lat)),
+        return {mover: Seen(a, b, (x, y, z, w)) for mover, (a, b, x, y, z, w) in found.items()}
+
+    def _near(self, told: dict[str, Where]) -> bool:
+        """Whether any of some movers may have been where the reader sees."""
+        boxes = self._store.locator.boxes(self._scope.jurisdictions or ())
+        return any(
+            low <= maxx and high >= minx and south <= maxy and north >= miny
+            for _, _, low, south, high, north in told.values()
+            for minx, miny, maxx, maxy in boxes
         )
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return {
-            mover: Seen(start, end, (a, b, c, d))
-            for (mover, _), (start, end, a, b, c, d) in zip(parts, rows, strict=True)
-        }
 
     def _visible(self, fixes: pa.Table) -> Truths:
         allowed = self._scope.jurisdictions

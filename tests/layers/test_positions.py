@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +76,49 @@ def test_filters_by_time_mover_and_box(tmp_path: Path) -> None:
     )  # fmt: skip
     assert len(expected) > 0
     assert sorted(found["pid"].to_pylist()) == sorted(expected["pid"])
+
+
+def test_where_movers_were_is_told_without_reading_rows(tmp_path: Path) -> None:
+    store, table = PositionStore(tmp_path), fixes(400, movers=40)
+    store.write("ais", table, "b")
+    names = store.state("ais")
+    assert len(names) > 3 and store.state("ais", START, START + DAY_MS) < names
+    for name in names:
+        rows = store.part("ais", name, ["mover", "t", "lon", "lat"]).to_pandas()
+        told = store.movers("ais", name)
+        assert set(told) == set(rows["mover"])
+        for mover, (start, end, *box) in told.items():
+            own = rows[rows["mover"] == mover]
+            assert (start, end) == (own["t"].min(), own["t"].max())
+            low, high = own[["lon", "lat"]].min(), own[["lon", "lat"]].max()
+            assert box == [*low.tolist(), *high.tolist()]
+    # Files of before, without it, are told of alike.
+    for path in (tmp_path / "feed=ais" / "_movers").iterdir():
+        path.unlink()
+    again = PositionStore(tmp_path)
+    assert [again.movers("ais", name) for name in names] == [
+        store.movers("ais", name) for name in names
+    ]
+    assert again.scan("ais", movers=["412000003"]).equals(store.scan("ais", movers=["412000003"]))
+
+
+def test_only_files_that_hold_a_mover_are_read(tmp_path: Path) -> None:
+    store = PositionStore(tmp_path)
+    store.write("ais", fixes(40, movers=1), "one")
+    two = fixes(40, seed=1, movers=2)
+    store.write("ais", two.filter(pc.equal(two["mover"], "412000001")), "two")
+    for path in (tmp_path / "feed=ais").rglob("two.*.parquet"):
+        path.write_bytes(b"no parquet")
+    assert store.scan("ais", movers=["412000000"]).num_rows == 40
+    with pytest.raises(pa.ArrowInvalid):
+        store.scan("ais", movers=["412000001"])
+
+
+def test_what_is_told_of_a_replaced_batch_goes_with_it(tmp_path: Path) -> None:
+    store = PositionStore(tmp_path)
+    store.write("ais", fixes(300, seed=1), "b")
+    store.write("ais", fixes(50, seed=2), "b")
+    assert len(list((tmp_path / "feed=ais" / "_movers").iterdir())) == 1
 
 
 def test_an_empty_feed_has_its_columns(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -229,3 +230,11 @@ def test_the_api_is_defined(client: TestClient) -> None:
     assert validate_openapi_document(document)
     path = "/collections/vessels/items/{mFeatureId}/tgsequence/{tGeometryId}/velocity"
     assert path in document["paths"] and "/collections/trucks/items" in document["paths"]
+
+
+def test_every_request_of_the_guide_is_answered(client: TestClient) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "movers.md").read_text("utf-8")
+    asked = re.findall(r"curl 'http://127\.0\.0\.1:5000(/[^']+)'", guide)
+    assert len(asked) > 8
+    for path in asked:
+        assert client.get(path).status_code == 200, path
