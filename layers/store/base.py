@@ -16,6 +16,7 @@ import shapely
 from layers.jurisdictions import Locator
 from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
+from layers.store.changes import Change
 from layers.tiles.matrix import Tile
 
 
@@ -310,6 +311,17 @@ class Store(ABC):
 
         ``resolution`` is not finer than the layer's.
         """
+
+    @abstractmethod
+    def changes(self, after: int, limit: int = 1000) -> list[Change]:
+        """Changes of rows of the layers of operation beyond a number, in order.
+
+        See `layers.store.changes`; none comes late, so the last one's number goes on from there.
+        """
+
+    @abstractmethod
+    def change_ends(self) -> tuple[int, int]:
+        """Numbers of the oldest change that is kept, and of the newest; (1, 0) for no change."""
 
     @abstractmethod
     def revisions(self) -> dict[str, int]:

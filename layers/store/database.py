@@ -17,7 +17,9 @@ from layers.errors import OnemapError, QueryError, StoreError, TooSlowError, Unk
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator
 from layers.query import Query
 from layers.spec import LayerSpec
+from layers.store import changes as log_of_changes
 from layers.store.base import Page, Store
+from layers.store.changes import Change
 from layers.store.grammar import Grammar
 from layers.store.tables import SHARED, LayerTables, layer_tables, revision, state
 
@@ -196,6 +198,16 @@ class SqlDatabase(Store):
         """See `Store.layers`."""
         with self.reading() as connection:
             return list(connection.scalars(select(revision.c.layer).order_by(revision.c.layer)))
+
+    def changes(self, after: int, limit: int = 1000) -> list[Change]:
+        """See `Store.changes`."""
+        with self.reading() as connection:
+            return log_of_changes.since(connection, after, limit)
+
+    def change_ends(self) -> tuple[int, int]:
+        """See `Store.change_ends`."""
+        with self.reading() as connection:
+            return log_of_changes.ends(connection)
 
     def revisions(self) -> dict[str, int]:
         """See `Store.revisions`."""

@@ -33,6 +33,7 @@ from layers.spec import LayerSpec, PropertySpec, PropertyType
 Backend = Literal["sqlite", "postgresql"]
 MAX_NAME = 44  # PostgreSQL cuts identifiers at 63 bytes; indexes and history add to a layer's name.
 COVER, STATE, REVISION = "cell_cover", "onemap_state", "onemap_revision"
+CHANGE = "onemap_change"
 JOB, JOB_RESULT = "onemap_job", "onemap_job_result"
 _RESERVED = ("gpkg_", "rtree_", "sqlite_", "onemap_", "pg_", COVER, "spatial_ref_sys")
 
@@ -260,6 +261,18 @@ revision = Table(
     Column("gid", _whole(), primary_key=True),
     Column("layer", _text(), nullable=False, unique=True),
     Column("revision", _whole(), nullable=False),
+)
+change = Table(
+    CHANGE,
+    SHARED,
+    Column("number", _whole(), primary_key=True),
+    Column("layer", _text(), nullable=False),
+    Column("fid", _text(), nullable=False),
+    Column("kind", _text(), nullable=False),
+    Column("at", Instant(), nullable=False),
+    Column("jurisdiction", _text()),
+    Column("before", _text()),
+    sqlite_autoincrement=True,
 )
 job = Table(
     JOB,

@@ -20,6 +20,7 @@ from layers.errors import StoreError
 from layers.jurisdictions import representative_points
 from layers.query import Query
 from layers.spec import LayerSpec, PropertySpec
+from layers.store import changes
 from layers.store.base import Page, Transaction, WriteCount
 from layers.store.batch import Batch, Geometries, make_batch
 from layers.store.conditions import history_cover
@@ -71,6 +72,7 @@ class SqlTransaction(Transaction):
     def __init__(self, store: SqlDatabase, connection: Connection) -> None:
         self.store, self.connection = store, connection
         self.touched: set[str] = set()
+        self._logged = False
 
     # -- what a back end does itself
 
@@ -111,6 +113,8 @@ class SqlTransaction(Transaction):
 
     def finish(self) -> None:
         """Raise the revision of each touched layer; called before the commit."""
+        if self._logged:
+            changes.prune(self.connection)
         for layer in sorted(self.touched):
             self.connection.execute(
                 text("UPDATE onemap_revision SET revision = revision + 1 WHERE layer = :layer"),
@@ -153,18 +157,26 @@ class SqlTransaction(Transaction):
         ]
         if new:
             since = self._not_before(tables, [batch.fids[i] for i in new], at)
-            self.insert_rows(self._put(tables, batch, columns, shapes, new, since, at, source, []))
+            put = self._put(tables, batch, columns, shapes, new, since, at, source, [])
+            self.insert_rows(put)
+            self._log(put, "created", at, {})
         if changed:
             old = [standing[batch.fids[i]] for i in changed]
             self._to_history(tables, [batch.fids[i] for i in changed], at)
             since = [max(at, row.valid_from) for row in old]
             gids = [row.gid for row in old]
-            self.update_rows(
-                self._put(tables, batch, columns, shapes, changed, since, at, source, gids)
-            )
+            put = self._put(tables, batch, columns, shapes, changed, since, at, source, gids)
+            self.update_rows(put)
+            before = {fid: standing[fid].values[-2] for fid in put.fids}
+            self._log(put, "updated", at, before)
         if spec.has_cover and batch.geometries is not None:
             self._cover(spec, batch, new + changed)
         return WriteCount(len(new), len(changed), len(batch.fids) - len(new) - len(changed))
+
+    def _log(self, put: Put, kind: changes.Kind, at: datetime, before: dict[str, Any]) -> None:
+        units = [row[1] for row in put.rows]
+        changes.log(self.connection, put.tables.spec, kind, at, put.fids, units, before)
+        self._logged = True
 
     def _differs(
         self,
@@ -300,6 +312,7 @@ class SqlTransaction(Transaction):
         wanted, total = list(dict.fromkeys(fids)), 0
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
+            self._log_removed(tables, chunk, moment)
             self.removed(tables, chunk)
             self._to_history(tables, chunk, moment)
             one_of = self.store.grammar.one_of
@@ -310,6 +323,18 @@ class SqlTransaction(Transaction):
         if total:
             self.touched.add(spec.id)
         return total
+
+    def _log_removed(self, tables: LayerTables, fids: list[str], at: datetime) -> None:
+        if not changes.is_logged(tables.spec):
+            return
+        current = tables.current
+        here = self.store.grammar.one_of(current.c.fid, fids)
+        standing = select(current.c.fid, current.c.jurisdiction).where(here)
+        before = {row.fid: row.jurisdiction for row in self.connection.execute(standing)}
+        gone = [fid for fid in fids if fid in before]
+        nowhere: list[str | None] = [None] * len(gone)
+        changes.log(self.connection, tables.spec, "deleted", at, gone, nowhere, before)
+        self._logged = True
 
     def page(self, query: Query) -> Page:
         """See `Transaction.page`."""
