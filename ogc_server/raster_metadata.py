@@ -8,6 +8,7 @@ from layers.rasters.spec import Band, RasterSpec
 from ogc_server.block import Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.coverage import COVJSON, GEOTIFF
+from ogc_server.edr.observed import RASTER_QUERIES, members, raster_parameters
 from ogc_server.features import HTML, JSON, collection_url, link
 from ogc_server.metadata import SCHEMA, describes_itself
 from ogc_server.rasters import Raster
@@ -26,7 +27,10 @@ def raster_collection(
     """One raster as a collection (OGC 19-087, collection-description)."""
     spec = raster.spec
     department = catalogue.city.departments.get(spec.owner)
+    asked = members(spec.id, raster_parameters(spec), RASTER_QUERIES, base, language)
+    links = asked.pop("links")
     return {
+        **asked,
         "id": spec.id,
         "title": spec.title.say(language),
         "description": spec.description.say(language),
@@ -37,7 +41,7 @@ def raster_collection(
         "extent": _extent(raster),
         "crs": systems(catalogue, raster),
         "storageCrs": uri_of(raster.crs),
-        "links": _links(spec, base),
+        "links": [*_links(spec, base), *links],
     }
 
 

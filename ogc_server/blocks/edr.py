@@ -1,7 +1,8 @@
 """OGC API – Environmental Data Retrieval: values at places, in areas, along paths, of movers.
 
 Layers of points with numbers in units observe these; every layer with places observes how many rows
-its cells have. Movers are locations whose values are trajectories.
+its cells have. Movers are locations whose values are trajectories; rasters have values at places
+and along paths.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import Any
 
 from layers.covjson import MEDIA_TYPE
 from layers.spec import LayerSpec
+from ogc_server import rasters
 from ogc_server.block import Block, Definition, Door, Endpoint
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
-from ogc_server.edr import endpoints, tracks
+from ogc_server.edr import endpoints, pixels, tracks
 from ogc_server.edr.observed import COUNT, FORMATS, QUERIES, WITHIN_UNITS, members, parameters
 from ogc_server.features import GEOJSON
 from ogc_server.moving.movers import kinds
@@ -129,6 +131,8 @@ BLOCK = Block(
             for name, (endpoint, _) in _QUERIES.items()
         ),
         Door("/collections/{layer}/locations/{fid:path}", {"GET": endpoints.location}),
+        Door("/collections/{layer}/position", {"GET": pixels.position}, owns=rasters.owns),
+        Door("/collections/{layer}/trajectory", {"GET": pixels.trajectory}, owns=rasters.owns),
         Door("/collections/{layer}/locations", {"GET": tracks.locations}, owns=_is_mover),
         Door("/collections/{layer}/locations/{fid:path}", {"GET": tracks.location}, owns=_is_mover),
     ),

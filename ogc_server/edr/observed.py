@@ -11,6 +11,7 @@ from typing import Any
 from layers.aggregates import finest_resolution
 from layers.covjson import Parameter
 from layers.movers import Kind
+from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from layers.text import Text
 from ogc_server.block import Links
@@ -21,6 +22,7 @@ COUNT = "count"
 _COARSEST_COUNTED = 8
 FORMATS = ("CoverageJSON", "GeoJSON")
 QUERIES = ("position", "radius", "area", "cube", "trajectory", "corridor", "locations")
+RASTER_QUERIES = ("position", "trajectory")
 WITHIN_UNITS = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "ft": 0.3048}
 _COUNTED = Text(en="Number of elements in the cell", zh="格网内要素数量")
 
@@ -64,6 +66,21 @@ def mover_parameters(kind: Kind) -> dict[str, Parameter]:
         one.name: Parameter(one.name, one.title, f"{kind.collection}.{one.name}", one.unit)
         for one in kind.measured
         if one.unit
+    }
+
+
+def raster_parameters(spec: RasterSpec) -> dict[str, Parameter]:
+    """Parameters of a raster: its bands."""
+    return {
+        band.name: Parameter(
+            band.name,
+            band.title,
+            f"{spec.id}.{band.name}",
+            band.unit or "1",
+            band.description,
+            whole=not band.type.startswith("float"),
+        )
+        for band in spec.bands
     }
 
 
