@@ -14,33 +14,26 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Engine,
     FromClause,
     Select,
     Text,
-    bindparam,
     cast,
     func,
-    literal,
     literal_column,
     select,
-    text,
     type_coerce,
     union_all,
-    update,
 )
 from sqlalchemy.types import NullType
 
-from layers import h3grid
 from layers.city import City
 from layers.errors import QueryError, TooSlowError
-from layers.jurisdictions import representative_points
 from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
-from layers.store import past, streams
+from layers.store import cells, past, relocation, streams
 from layers.store.base import FeaturePage, Met, Page
 from layers.store.conditions import branches, conditions
 from layers.store.database import SqlDatabase
@@ -48,7 +41,7 @@ from layers.store.feature_text import FeatureText
 from layers.store.grammar import Grammar
 from layers.store.meeting import Meeting
 from layers.store.order import behind, format_key, keys_of, kind_of, order_by
-from layers.store.tables import LayerTables, cell_cover
+from layers.store.tables import LayerTables
 from layers.store.values import series_of
 from layers.store.write import SqlTransaction
 
@@ -353,83 +346,19 @@ class SqlStore(SqlDatabase):
 
     def cell_counts(self, query: Query, resolution: int) -> dict[int, int]:
         """See `Store.cell_counts`."""
-        tables = self.tables(query.layer)
-        _check_resolution(tables.spec, resolution)
-        relation, found = self._relation(tables, query)
-        parent = _parent(relation.c.h3, resolution)
-        counted = select(parent.label("cell"), func.count()).where(
-            *found, relation.c.h3.is_not(None)
-        )
-        with self.reading() as connection:
-            rows = connection.execute(counted.group_by(text("cell")).order_by(text("cell"))).all()
-        return {int(cell): int(number) for cell, number in rows}
+        return cells.cell_counts(self, query, resolution)
 
     def occupied(self, query: Query, resolution: int) -> list[int]:
         """See `Store.occupied`."""
-        tables = self.tables(query.layer)
-        _check_resolution(tables.spec, resolution)
-        if not tables.spec.has_cover:
-            return list(self.cell_counts(query, resolution))
-        parts = []
-        for branch in branches(tables, query.as_of):
-            wanted = conditions(self.grammar, tables.spec, query, branch)
-            touched = select(_parent(cell_cover.c.h3, resolution).label("cell")).where(
-                cell_cover.c.layer == literal(branch.cover)
-            )
-            if wanted:
-                keys = select(branch.cover_key).select_from(branch.table).where(*wanted)
-                touched = touched.where(cell_cover.c.fid.in_(keys))
-            parts.append(touched)
-        cells = union_all(*parts).subquery()
-        statement = select(cells.c.cell).distinct().order_by(cells.c.cell)
-        with self.reading() as connection:
-            return [int(cell) for cell in connection.scalars(statement)]
+        return cells.occupied(self, query, resolution)
 
     def relocate(self, spec: LayerSpec) -> int:
         """See `Store.relocate`."""
-        tables = self.tables(spec.id)
-        if not spec.has_geometry or self.is_administrative(spec.id):
-            return 0
-        current, changed = tables.current, 0
-        picked = [current.c.gid, current.c.jurisdiction, self.frame_geometry(current)]
-        put = (
-            update(current)
-            .where(current.c.gid == bindparam("row_gid"))
-            .values(jurisdiction=bindparam("row_code"))
-        )
-        with self.transaction() as transaction, self.reading() as connection:
-            rows = connection.execute(
-                select(*picked).where(current.c.geometry.is_not(None)).order_by(current.c.gid)
-            )
-            for part in rows.partitions(50_000):
-                places = representative_points(self.frame_geometries([row[2] for row in part]))
-                found = self.locator.codes(places).tolist()
-                wrong = [
-                    {"row_gid": row[0], "row_code": code}
-                    for row, code in zip(part, found, strict=True)
-                    if row[1] != code
-                ]
-                if wrong:
-                    transaction.connection.execute(put, wrong)
-                    transaction.touched.add(spec.id)
-                changed += len(wrong)
-        return changed
+        return relocation.relocate(self, spec)
 
-
-def _check_resolution(spec: LayerSpec, resolution: int) -> None:
-    finest = spec.h3_resolution
-    if finest is None:
-        raise QueryError(f"layer '{spec.id}' is a register without places")
-    if not 0 <= resolution <= finest:
-        raise QueryError(
-            f"resolution {resolution}: layer '{spec.id}' counts at resolutions 0–{finest}"
-        )
-
-
-def _parent(cell: ColumnElement[Any], resolution: int) -> ColumnElement[Any]:
-    keep, fill = h3grid.parent_masks(resolution)
-    kept = cell.bitwise_and(literal(keep, BigInteger))
-    return kept.bitwise_or(literal(fill, BigInteger))
+    def relation(self, query: Query) -> tuple[FromClause, list[ColumnElement[bool]]]:
+        """Rows of a query without order: a relation and the conditions on it."""
+        return self._relation(self.tables(query.layer), query)
 
 
 def wanted_names(spec: LayerSpec, query: Query) -> list[str]:
