@@ -160,9 +160,10 @@ def collection(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
 
 def other_collection(asked: Asked, document: dict[str, Any]) -> str:
     """One collection that is no layer: what it is and where it leads."""
-    spec = asked.catalogue.city.rasters.get(document["id"])
+    key = document.get("id", "")
+    spec = asked.catalogue.city.rasters.get(key)
     drawn = next((x["href"] for x in document["links"] if x["rel"].endswith("/map")), None)
-    shown = raster(asked.catalogue, document["id"])
+    shown = raster(asked.catalogue, key)
     scenes = shown.scenes[-_SCENES:] if shown else ()
     return _page(
         asked,

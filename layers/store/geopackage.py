@@ -21,6 +21,7 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Connection,
+    Engine,
     FromClause,
     create_engine,
     event,
@@ -29,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.types import TypeEngine
 
 from layers.city import City
 from layers.errors import StoreError
@@ -56,6 +58,12 @@ class _Writer:
     """Thread that writes now."""
 
     thread: int | None = None
+
+
+def _as_bound(kind: TypeEngine[Any], value: Any, engine: Engine) -> Any:
+    """Return a value as its SQL type gives it to the driver, such as a time as text."""
+    turn = kind.dialect_impl(engine.dialect).bind_processor(engine.dialect)
+    return value if turn is None else turn(value)
 
 
 class GeoPackageStore(TiledStore):
@@ -170,7 +178,9 @@ class GeoPackageStore(TiledStore):
         statement = self._ordered(tables, query, lambda relation: [relation.c.gid])
         made = statement.limit(query.limit).compile(self.engine)
         params = made.construct_params()
-        return str(made), [params[name] for name in made.positiontup or ()]
+        types = {name: bind.type for bind, name in made.bind_names.items()}
+        names = made.positiontup or ()
+        return str(made), [_as_bound(types[name], params[name], self.engine) for name in names]
 
     def features(self, query: Query, patience_s: float | None = None) -> FeaturePage:
         """See `Store.features`."""

@@ -96,7 +96,12 @@ class TileMatrixSet:
         return int(row[0]), int(row[1]), int(column[0]), int(column[1])
 
     def document(self) -> dict[str, Any]:
-        """Return the definition as OGC 17-083r4 writes it in JSON."""
+        """Return the definition as OGC 17-083r4 writes it in JSON.
+
+        Beside stand the members that version 1 (OGC 17-083r2) names otherwise: GDAL before 3.8
+        knows these alone.
+        """
+        minx, miny, maxx, maxy = self.bounds
         metres = 1.0 if self.srid == 3857 else _METRES_A_DEGREE
         matrices = []
         for level in range(_DEFINED):
@@ -105,10 +110,12 @@ class TileMatrixSet:
             matrices.append(
                 {
                     "id": str(level),
+                    "identifier": str(level),
                     "scaleDenominator": cell * metres / _PIXEL_M,
                     "cellSize": cell,
                     "cornerOfOrigin": "topLeft",
-                    "pointOfOrigin": [self.bounds[0], self.bounds[3]],
+                    "pointOfOrigin": [minx, maxy],
+                    "topLeftCorner": [minx, maxy],
                     "tileWidth": _TILE_PIXELS,
                     "tileHeight": _TILE_PIXELS,
                     "matrixWidth": columns,
@@ -117,9 +124,19 @@ class TileMatrixSet:
             )
         return {
             "id": self.id,
+            "type": "TileMatrixSetType",
+            "identifier": self.id,
             "title": self.title,
             "uri": self.uri,
             "crs": self.crs,
+            "supportedCRS": self.crs,
+            "boundingBox": {
+                "crs": self.crs,
+                "lowerLeft": [minx, miny],
+                "upperRight": [maxx, maxy],
+                "lowerCorner": [minx, miny],
+                "upperCorner": [maxx, maxy],
+            },
             "orderedAxes": ["X", "Y"] if self.srid == 3857 else ["Lon", "Lat"],
             "wellKnownScaleSet": self.scale_set,
             "tileMatrices": matrices,

@@ -15,7 +15,7 @@ import shapely
 from layers.city import City
 from layers.errors import QueryError, TooSlowError
 from layers.h3grid import format_cell
-from layers.query import Query, Scope, SortKey
+from layers.query import Query, Scope, SortKey, TimeInterval
 from layers.store import FeaturePage, Store, functions, open_store
 from layers.store.feature_memory import FeatureMemory, Order
 from layers.store.filter_text import parse_cql2_text
@@ -95,6 +95,10 @@ QUESTIONS = {
     "no geometry": EVERY.but(skip_geometry=True),
     "few properties": EVERY.but(properties=("lit", "valid_from")),
     "no properties": EVERY.but(properties=()),
+    "time": EVERY.but(
+        time=TimeInterval(MONDAY + timedelta(seconds=3), MONDAY + timedelta(seconds=9))
+    ),
+    "filter by time": EVERY.but(where=parse_cql2_text("built > DATE('1999-01-09')")),
     "filter": EVERY.but(where=parse_cql2_text("lamps > 20 AND lit = TRUE")),
     "order": EVERY.but(sort=(SortKey("lit"), SortKey("seen_at", True)), limit=9),
     "past": EVERY.but(as_of=MONDAY + timedelta(hours=1)),
