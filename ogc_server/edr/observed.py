@@ -14,7 +14,6 @@ from layers.movers import Kind
 from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from layers.text import Text
-from ogc_server.block import Links
 from ogc_server.features import GEOJSON, collection_url, link
 
 COUNT = "count"
@@ -97,16 +96,9 @@ def members(
         "data_queries": {name: {"link": _query(home, name)} for name in queries},
         "parameter_names": {name: _parameter(one, language) for name, one in observed.items()},
         "output_formats": list(FORMATS),
-        "links": _links(home, queries),
+        # One link is enough to tell that there are queries (8.2.1); where, they say themselves.
+        "links": [link("data", GEOJSON, "Observed values", f"{home}/{queries[0]}")],
     }
-
-
-def _links(home: str, queries: tuple[str, ...]) -> Links:
-    return [
-        link("data", GEOJSON, f"Query: {name}", f"{home}/{name}")
-        for name in queries
-        if name != "items"
-    ]
 
 
 def _query(home: str, name: str) -> dict[str, Any]:

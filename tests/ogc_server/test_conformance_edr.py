@@ -107,7 +107,7 @@ def test_ogcapi_edr_1_collections(client: TestClient, moving: TestClient) -> Non
         for parameter in entry["parameter_names"].values():
             assert parameter["type"] == "Parameter"
             assert isinstance(parameter["observedProperty"]["label"], str)
-        assert {"self", "alternate"} <= {link["rel"] for link in entry["links"]}
+        assert {"self", "alternate", "data"} <= {link["rel"] for link in entry["links"]}
     (entry,) = (one for one in layers if one["id"] == "navigation_mark")
     assert set(entry["parameter_names"]) == {"height_m", "count"}, "lit has no unit"
     assert set(entry["data_queries"]) >= {*QUERIES, "trajectory", "corridor", "items"}
@@ -181,6 +181,18 @@ def test_ogcapi_edr_1_oas30(client: TestClient) -> None:
             assert told[needed]["required"] and told[needed]["schema"]["type"] == "string"
         for one in ("parameter-name", "datetime", "crs", "f"):
             assert not told[one]["required"] and told[one]["explode"] is False
+
+
+def test_what_is_no_geometry_is_refused(client: TestClient) -> None:
+    """Requests of the standard's abstract tests 34 to 106."""
+    for query, kinds in (
+        ("position", ("POINT",)),
+        ("area", ("POLYGON",)),
+        ("trajectory", ("LINESTRING", "LINESTRINGM", "LINESTRINGZM", "LINESTRINGZ")),
+        ("corridor", ("LINESTRING",)),
+    ):
+        for text in ("", "?coords=", *(f"?coords={kind}()" for kind in kinds)):
+            assert client.get(f"{MARKS}/{query}{text}").status_code == 400, (query, text)
 
 
 def test_ogcapi_edr_1_queries(client: TestClient, moving: TestClient) -> None:
