@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import orjson
@@ -38,6 +40,8 @@ from ogc_server.reference import CRS84
 from ogc_server.versions import check_preconditions, version_of
 
 _WRITERS = 2
+# A limiter belongs to the event loop that waits at it.
+_LIMITERS: WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter] = WeakKeyDictionary()
 ACCEPTED = {
     "POST": {"Accept-Post": ", ".join(GEOJSON_TYPES)},
     "PATCH": {"Accept-Patch": ", ".join(PATCH_TYPES)},
@@ -96,10 +100,9 @@ async def delete_item(request: Request) -> Response:
 
 async def _in_turn(request: Request, work: Callable[..., Response], *arguments: Any) -> Response:
     """Write in a worker thread; more that wait for the one writer would starve the readers."""
-    state = request.app.state
-    if not hasattr(state, "writers"):
-        state.writers = CapacityLimiter(_WRITERS)
-    return await to_thread.run_sync(work, request, *arguments, limiter=state.writers)
+    loop = asyncio.get_running_loop()
+    limiter = _LIMITERS.setdefault(loop, CapacityLimiter(_WRITERS))
+    return await to_thread.run_sync(work, request, *arguments, limiter=limiter)
 
 
 def _delete(request: Request) -> Response:

@@ -91,15 +91,21 @@ def running_server() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """Make a database with PostGIS on a server, give its URL, and drop it again."""
+def fresh_database(server: str, template: str | None = None) -> Iterator[str]:
+    """Make a database with PostGIS on a server, give its URL, and drop it again.
+
+    Parameters
+    ----------
+    template : database that nobody is connected to, whose copy it becomes.
+    """
     name = f"onemap_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")
+        origin = template or "template0"
+        connection.execute(f'CREATE DATABASE "{name}" ENCODING \'UTF8\' TEMPLATE "{origin}"')
     url = server.rsplit("/", 1)[0] + f"/{name}"
     try:
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION postgis")
+            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
         yield url
     finally:
         with psycopg.connect(server, autocommit=True) as connection:

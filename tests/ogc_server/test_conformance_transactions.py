@@ -11,12 +11,14 @@ from tests.ogc_server.test_transactions import (
     TestClient,
     city,
     client,
+    filled,
+    filled_database,
     mark,
     read,
     store,
 )
 
-__all__ = ["city", "client", "store"]
+__all__ = ["city", "client", "filled", "filled_database", "store"]
 
 
 def test_ogcapi_features_4_create_replace_delete(client: TestClient) -> None:

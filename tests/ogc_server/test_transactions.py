@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -41,17 +42,68 @@ def mark(place: list[float] | None = None, **properties: Any) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": {"kind": "buoy"} | properties}
 
 
+@pytest.fixture(scope="session")
+def filled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled GeoPackage; each test changes a copy of it."""
+    path = tmp_path_factory.mktemp("written") / "city.gpkg"
+    store = open_store(str(path), City(tiny_folder))
+    fill_towns(store, City(tiny_folder))
+    store.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def filled_database(postgis_server: str, tiny_folder: Path) -> Iterator[str]:
+    """The same in PostGIS."""
+    with fresh_database(postgis_server) as url:
+        store = open_store(url, City(tiny_folder))
+        fill_towns(store, City(tiny_folder))
+        store.close()
+        yield url
+
+
 @pytest.fixture(params=["geopackage", pytest.param("postgis", marks=pytest.mark.postgis)])
 def store(request: pytest.FixtureRequest, tiny_folder: Path, tmp_path: Path) -> Iterator[Store]:
     if request.param == "postgis":
-        with fresh_database(request.getfixturevalue("postgis_server")) as url:
-            yield from _filled(url, City(tiny_folder))
-    else:
-        yield from _filled(str(tmp_path / "city.gpkg"), City(tiny_folder))
+        server = request.getfixturevalue("postgis_server")
+        template = request.getfixturevalue("filled_database").rpartition("/")[2]
+        with fresh_database(server, template) as url:
+            opened = open_store(url, City(tiny_folder))
+            yield opened
+            opened.close()
+        return
+    copy = tmp_path / "city.gpkg"
+    shutil.copy(request.getfixturevalue("filled"), copy)
+    opened = open_store(str(copy), City(tiny_folder))
+    yield opened
+    opened.close()
 
 
-def _filled(url: str, city: City) -> Iterator[Store]:
-    store = open_store(url, city)
+@pytest.fixture(
+    scope="module", params=["geopackage", pytest.param("postgis", marks=pytest.mark.postgis)]
+)
+def standing(
+    request: pytest.FixtureRequest, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[TestClient, Store]]:
+    """A store that no test changes: for what must be refused."""
+    city = City(tiny_folder)
+    if request.param == "postgis":
+        server = request.getfixturevalue("postgis_server")
+        template = request.getfixturevalue("filled_database").rpartition("/")[2]
+        with fresh_database(server, template) as url:
+            store = open_store(url, city)
+            yield of(city, store, LOCAL), store
+            store.close()
+        return
+    copy = tmp_path_factory.mktemp("standing") / "city.gpkg"
+    shutil.copy(request.getfixturevalue("filled"), copy)
+    store = open_store(str(copy), city)
+    yield of(city, store, LOCAL), store
+    store.close()
+
+
+def fill_towns(store: Store, city: City) -> None:
+    """Each town a third of the city, with a mark and a ship or more."""
     for spec in city.layers.values():
         store.create(spec)
     west, south, east, north = city.bounds
@@ -80,8 +132,6 @@ def _filled(url: str, city: City) -> Iterator[Store]:
     with store.transaction() as unit:
         unit.upsert(city.layer("navigation_mark"), marks, at=AT, source="test")
         unit.upsert(city.layer("vessel_registry"), ships, at=AT, source="test")
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -162,8 +212,9 @@ def test_many_features_are_created_as_one_unit(client: TestClient, store: Store)
     ],
 )
 def test_what_does_not_meet_the_declaration_is_refused_by_name(
-    client: TestClient, store: Store, feature: dict[str, Any], named: str
+    standing: tuple[TestClient, Store], feature: dict[str, Any], named: str
 ) -> None:
+    client, store = standing
     answer = client.post(MARKS, json=feature, headers=JSON)
     assert answer.status_code == 422, answer.text
     assert named in answer.json()["description"]
@@ -189,13 +240,14 @@ def test_what_does_not_meet_the_declaration_is_refused_by_name(
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused(
-    client: TestClient, content: bytes, headers: dict[str, str], status: int
+    standing: tuple[TestClient, Store], content: bytes, headers: dict[str, str], status: int
 ) -> None:
-    answer = client.request("POST", MARKS, content=content, headers=headers)
+    answer = standing[0].request("POST", MARKS, content=content, headers=headers)
     assert answer.status_code == status, answer.text
 
 
-def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
+def test_a_body_that_is_too_large_is_refused(standing: tuple[TestClient, Store]) -> None:
+    client, _ = standing
     answer = client.post(MARKS, content=b" " * (17 * 1024 * 1024), headers=JSON)
     assert answer.status_code == 413
     many = {"type": "FeatureCollection", "features": [{"type": "Feature"}] * 10_001}
