@@ -24,7 +24,7 @@ _VARY = "Accept, Accept-Language, Authorization"
 _INLINE_SCRIPT = re.compile(r"<script(?:\s+type=\"?text/javascript\"?)?\s*>(.*?)</script>", re.S)
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'"
+    "worker-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
 
 

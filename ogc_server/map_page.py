@@ -71,10 +71,14 @@ def map_html(asked: Asked, chosen: frozenset[str], *, embed: bool) -> str:
         switch=asked.place().url(lang="en" if language == "zh" else "zh"),
     )
     drawn.add_to(figure)
+    drawn_from = _settings(catalogue, base, language, chosen)
     for head in (f'<link rel="stylesheet" href="{base}/static/map.css">', _icon(base)):
         figure.header.add_child(Element(head))
+    if _has_large(drawn_from):
+        for head in _maplibre(base):
+            figure.header.add_child(Element(head))
     figure.html.add_child(_Markup(frame))
-    settings = _safe_json(_settings(catalogue, base, language, chosen))
+    settings = _safe_json(drawn_from)
     figure.html.add_child(
         _Markup(f'<script type="application/json" id="onemap-settings">{settings}</script>')
     )
@@ -93,6 +97,22 @@ class _Markup(Element):
         super().__init__()
         self._name = "Markup"
         self.markup = markup
+
+
+def _has_large(settings: dict[str, Any]) -> bool:
+    """Whether a layer is too large for its rows to be read, and is drawn from vector tiles."""
+    rows = (layer["rows"] for group in settings["groups"] for layer in group["layers"])
+    return any(number > ROWS_AT_ONCE for number in rows)
+
+
+def _maplibre(base: str) -> tuple[str, ...]:
+    """MapLibre GL, in the build that makes no script of its own, and its place in Leaflet."""
+    home = f"{base}/static/maplibre"
+    return (
+        f'<link rel="stylesheet" href="{home}/maplibre-gl.css">',
+        f'<script src="{home}/maplibre-gl-csp.js" defer></script>',
+        f'<script src="{home}/leaflet-maplibre-gl.js" defer></script>',
+    )
 
 
 def _icon(base: str) -> str:

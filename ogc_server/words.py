@@ -56,6 +56,8 @@ WORDS: dict[str, Text] = {
         ("operations", "Feeds and operation", "运行数据"),
         ("background", "Background", "底图"),
         ("findings", "Findings", "发现"),
+        ("rows_in_cell", "Rows in this cell", "此格网内的数量"),
+        ("prevailing", "Most of them", "其中最多"),
         ("zoom_in", "Zoom in to see all", "放大可查看全部"),
         ("rule", "Rule", "规则"),
         ("measure", "Measure", "测量项"),

@@ -14,7 +14,11 @@ _KINDS = {"Point": ("Point", "MultiPoint"), "LineString": ("LineString", "MultiL
           "Polygon": ("Polygon", "MultiPolygon")}  # fmt: skip
 _LABELS_FROM = 13
 _LAND, _TEXT, _HALO = "#eeece6", "#2c4356", "#ffffff"
+# Opacity of a cell by the power of ten of its count. Of lines most are drawn, so cells stay faint.
 _COUNT_OPACITY = ((0, 0.2), (2, 0.55), (4, 0.85))
+_FAINT_OPACITY = ((0, 0.05), (2, 0.15), (4, 0.3))
+# Between these zooms symbols grow from a part of their size to the whole.
+_SMALL_UNTIL, _WHOLE_FROM = 9, 14
 
 
 def style(
@@ -60,15 +64,21 @@ def _rows(spec: LayerSpec, kind: str, mixed: bool) -> list[Layer]:
         outline = min(size, 3.0)
         made = {
             "fill": {"fill-color": colour, "fill-opacity": opacity},
-            "line": {"line-color": colour, "line-width": outline, "line-opacity": 0.9},
+            "line": {
+                "line-color": colour,
+                "line-width": _growing(0.3, outline),
+                "line-opacity": 0.9,
+            },
         }
     elif kind == "LineString":
-        made = {"line": {"line-color": colour, "line-width": size, "line-opacity": opacity}}
+        width = _growing(0.3 * size, size)
+        made = {"line": {"line-color": colour, "line-width": width, "line-opacity": opacity}}
     else:
         made = {
             "circle": {
-                "circle-color": colour, "circle-radius": size, "circle-opacity": opacity,
-                "circle-stroke-color": _HALO, "circle-stroke-width": 1,
+                "circle-color": colour, "circle-radius": _growing(0.4 * size, size),
+                "circle-opacity": opacity,
+                "circle-stroke-color": _HALO, "circle-stroke-width": _growing(0, 1),
             }
         }  # fmt: skip
     chosen = ["match", ["geometry-type"], list(_KINDS[kind]), True, False]
@@ -86,9 +96,14 @@ def _rows(spec: LayerSpec, kind: str, mixed: bool) -> list[Layer]:
     ]
 
 
+def _growing(far: float, near: float) -> list[Any]:
+    """Size by zoom, so that thousands of symbols do not hide each other far off."""
+    return ["interpolate", ["linear"], ["zoom"], _SMALL_UNTIL, round(far, 2), _WHOLE_FROM, near]
+
+
 def _cells(spec: LayerSpec) -> Layer:
     by_count: list[Any] = ["interpolate", ["linear"], ["log10", ["max", 1, ["get", COUNT]]]]
-    for power, opacity in _COUNT_OPACITY:
+    for power, opacity in _FAINT_OPACITY if "Line" in spec.geometry else _COUNT_OPACITY:
         by_count += [power, opacity]
     return {
         "id": f"{spec.id}-cells",

@@ -1,6 +1,7 @@
 /*
  * Draws the layers of the one map: background first, findings last. Rows come from this server's own items
- * addresses, small layers once and large ones for the part in view. Text from rows is only ever set as textContent.
+ * addresses, small layers once; large ones are drawn from its vector tiles, or, where the browser has no WebGL,
+ * from rows for the part in view. Text from rows is only ever set as textContent.
  */
 "use strict";
 (function () {
@@ -22,6 +23,9 @@
   ["outline", "background", "area", "line", "point", "finding"].forEach((name, place) => {
     map.createPane(name).style.zIndex = 350 + 10 * place;
   });
+  /* Between the background and the layers: vector tiles. */
+  map.createPane("tiles").style.zIndex = 365;
+  map.getPane("tiles").style.pointerEvents = "none";
   const renderers = {};
   const renderer = (pane) => (renderers[pane] = renderers[pane] || L.canvas({ pane, tolerance: 4 }));
   const isPoint = (layer) => layer.geometry === "Point" || layer.geometry === "MultiPoint";
@@ -199,8 +203,89 @@
     return settings.base + "/collections/" + layer.id + "/items?" + query;
   }
 
+  /* ---- large layers: vector tiles, drawn by MapLibre GL beneath what is drawn row by row ---- */
+  const isLarge = (layer) => layer.rows > mostOf(layer);
+  const glFailed = !window.maplibregl || !window.L.maplibreGL || !hasWebGL();
+  let gl = null;
+  function hasWebGL() {
+    const context = document.createElement("canvas").getContext("webgl2");
+    if (!context) { return false; }
+    const losing = context.getExtension("WEBGL_lose_context");
+    if (losing) { losing.loseContext(); }
+    return true;
+  }
+  const ranks = { background: 0, area: 1, line: 2, point: 3, finding: 4 };
+  function glStyle() {
+    const large = layers.filter((layer) => shown.has(layer.id) && shown.get(layer.id).style)
+      .sort((a, b) => ranks[paneOf(a)] - ranks[paneOf(b)] || a.order - b.order);
+    const style = { version: 8, sources: {}, layers: [] };
+    for (const layer of large) {
+      Object.assign(style.sources, shown.get(layer.id).style.sources);
+      style.layers.push(...shown.get(layer.id).style.layers);
+    }
+    const text = style.layers.filter((one) => one.type === "symbol");
+    style.layers = [...style.layers.filter((one) => one.type !== "symbol"), ...text];
+    return style;
+  }
+  /* What lies under all layers is quiet. */
+  function quieten(layer, style) {
+    if (layer.role !== "background") { return style; }
+    style.layers = style.layers.filter((one) => !one["source-layer"].endsWith("_cells") && one.type !== "symbol");
+    for (const one of style.layers) {
+      if (one.type === "line") { Object.assign(one.paint, { "line-width": ["interpolate", ["linear"], ["zoom"], 9, 0.4, 14, 1.2], "line-opacity": 0.6 }); }
+    }
+    return style;
+  }
+  function drawTiles() {
+    const style = glStyle();
+    if (!style.layers.length) {
+      if (gl) { map.removeLayer(gl); gl = null; }
+      return Promise.resolve();
+    }
+    if (gl) { gl.getMaplibreMap().setStyle(style); } else {
+      window.maplibregl.setWorkerUrl(settings.base + "/static/maplibre/maplibre-gl-csp-worker.js");
+      gl = L.maplibreGL({ style, pane: "tiles", interactive: false, fadeDuration: 0 }).addTo(map);
+      gl.getMaplibreMap().on("error", (event) => {
+        const layer = layers.find((one) => one.id === event.sourceId);
+        if (layer) { messages.set(layer.id, layer.title + " " + words.failed); tell(); }
+      });
+    }
+    const drawnOnce = new Promise((done) => gl.getMaplibreMap().once("idle", done));
+    return Promise.race([drawnOnce, new Promise((done) => setTimeout(done, 5000))]);
+  }
+  function loadTiles(layer, state) {
+    if (state.style) { return Promise.resolve(); }
+    return fetch(settings.base + "/styles/" + layer.id + "?f=mapbox&lang=" + settings.language)
+      .then((answer) => { if (!answer.ok) { throw new Error(answer.status); } return answer.json(); })
+      .then((style) => {
+        if (shown.get(layer.id) !== state) { return undefined; }
+        state.style = quieten(layer, style);
+        return drawTiles();
+      })
+      .catch(() => { messages.set(layer.id, layer.title + " " + words.failed); tell(); });
+  }
+  map.on("click", (event) => {
+    if (!gl) { return; }
+    const own = gl.getMaplibreMap();
+    const { x, y } = own.project([event.latlng.lng, event.latlng.lat]);
+    const hits = own.queryRenderedFeatures([[x - 4, y - 4], [x + 4, y + 4]])
+      .map((hit) => ({ hit, layer: layers.find((one) => one.id === hit.source) }))
+      .filter(({ layer }) => layer && layer.role !== "background");
+    /* What is pointed at by its place comes before what only lies beneath. */
+    const one = hits.find(({ hit }) => hit.properties.fid !== undefined) || hits[0];
+    if (!one) { return; }
+    if (one.hit.properties.fid !== undefined) { openPopup(one.layer, { id: one.hit.properties.fid }, event.latlng); return; }
+    const found = one.hit.properties, by = one.layer.style.by;
+    const table = element("table", {}, row(words.rows_in_cell, asNumber(found.count)));
+    if (by && found[by] !== undefined) { table.append(row(words.prevailing + " · " + one.layer.properties[by].title, plain(found[by]))); }
+    const body = element("div", { className: "popup" }, element("div", { className: "kind", textContent: "H3 " + found.h3 }),
+      element("h3", { textContent: one.layer.title }), table);
+    L.popup({ maxWidth: 420, minWidth: 200 }).setLatLng(event.latlng).setContent(body).openOn(map);
+  });
+
   function load(layer) {
     const state = shown.get(layer.id);
+    if (state && isLarge(layer) && !glFailed) { return loadTiles(layer, state); }
     const whole = layer.rows <= mostOf(layer);
     if (!state || (whole && state.group)) { return Promise.resolve(); }
     if (state.stop) { state.stop.abort(); }
@@ -227,6 +312,7 @@
     shown.delete(layer.id);
     if (state && state.stop) { state.stop.abort(); }
     if (state && state.group) { map.removeLayer(state.group); }
+    if (state && state.style) { drawTiles(); }
     messages.delete(layer.id);
     tell();
   }

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.clients.conftest import Served
+from tests.absent import absent
+from tests.clients.conftest import LAYER, Served
 
 pytestmark = pytest.mark.client
 SWITCHES = (
@@ -133,3 +134,16 @@ def test_a_link_to_a_row_opens_it_and_its_text_stays_text(
     popup = page.document.split("leaflet-popup-content", 1)[1]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in popup
     assert "<script>alert(1)" not in page.document and page.console == []
+
+
+def test_a_large_layer_is_drawn_from_vector_tiles(show: Callable[..., Shown]) -> None:
+    page = show(
+        f"/map?lang=en&layers={LAYER}",
+        "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+    )  # fmt: skip
+    assert 'data-ready="yes"' in page.document
+    tiles = [url for url in page.requests if f"/{LAYER}/tiles/WebMercatorQuad/" in url]
+    if not tiles and "leaflet-gl-layer" not in page.document:
+        absent("Chromium has no WebGL here")
+    assert tiles and "leaflet-gl-layer" in page.document
+    assert not [url for url in page.requests if f"/{LAYER}/items?" in url]
