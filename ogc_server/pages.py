@@ -175,6 +175,11 @@ def other_collection(asked: Asked, document: dict[str, Any]) -> str:
     )
 
 
+def linked(asked: Asked, document: dict[str, Any]) -> str:
+    """Any document with title, description and links: what it is and where it leads."""
+    return _page(asked, "other.html", document=document, image=None, legend=[], times=[])
+
+
 def _legend(spec: RasterSpec, language: str) -> list[dict[str, str]]:
     """Colours of a raster's first band and what they stand for; none for a composite."""
     band = spec.bands[0]

@@ -33,7 +33,7 @@ def _state(catalogue: Catalogue) -> object:
 def _styles(request: Request) -> Response:
     """``/styles``: all styles of the reader."""
     asked, styles = _asked(request)
-    return described(asked, _state(asked.catalogue), styles.listed, pages.other_collection)
+    return described(asked, _state(asked.catalogue), styles.listed, pages.linked)
 
 
 def _style(request: Request) -> Response:
@@ -42,7 +42,7 @@ def _style(request: Request) -> Response:
     key = request.path_params["style"]
     tag = etag(request, _state(asked.catalogue))
     if asked.format == "html":
-        page = pages.other_collection(asked, styles.page(key))
+        page = pages.linked(asked, styles.page(key))
         return unchanged(request, tag) or html_answer(page, asked.language, tag)
     sheet, media = styles.sheet(key, asked.format)
     held = unchanged(request, tag)
@@ -54,14 +54,14 @@ def _metadata(request: Request) -> Response:
     asked, styles = _asked(request)
     key = request.path_params["style"]
     state = _state(asked.catalogue)
-    return described(asked, state, lambda: styles.metadata(key), pages.other_collection)
+    return described(asked, state, lambda: styles.metadata(key), pages.linked)
 
 
 def _of_layer(request: Request) -> Response:
     """``/collections/{layer}/styles``: the styles of one layer."""
     asked, styles = _asked(request)
     spec = asked.layer()
-    return described(asked, None, lambda: styles.of_layer(spec), pages.other_collection)
+    return described(asked, None, lambda: styles.of_layer(spec), pages.linked)
 
 
 def _landing(catalogue: Catalogue, base: str, language: str) -> Links:

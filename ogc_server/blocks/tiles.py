@@ -33,7 +33,7 @@ def _matrix_sets(request: Request) -> Response:
     """``/tileMatrixSets``: the sets that tiles are offered in."""
     asked = Asked(request)
     asked.refuse_parameters()
-    return described(asked, None, lambda: matrix_sets(asked.base), pages.other_collection)
+    return described(asked, None, lambda: matrix_sets(asked.base), pages.linked)
 
 
 def _matrix_set(request: Request) -> Response:
@@ -46,7 +46,7 @@ def _matrix_set(request: Request) -> Response:
         asked,
         None,
         lambda: matrix_set(one, asked.base),
-        lambda asked, document: pages.other_collection(asked, document | page),
+        lambda asked, document: pages.linked(asked, document | page),
     )
 
 
@@ -65,7 +65,7 @@ def _of_layer(request: Request) -> bool:
 def _tilesets(request: Request) -> Response:
     """``…/tiles``: the tile sets of a layer, or of all."""
     asked, sets, state = _asked_sets(request, ("json", "html"))
-    return described(asked, state, sets.listed, pages.other_collection)
+    return described(asked, state, sets.listed, pages.linked)
 
 
 def _tileset(request: Request) -> Response:
@@ -75,8 +75,8 @@ def _tileset(request: Request) -> Response:
     if asked.format == "tilejson":
         if one.columns != 1:
             raise bad_parameter("f", f"TileJSON is for WebMercatorQuad, '{one.id}' has other tiles")
-        return described(asked, state, lambda: sets.tilejson(one), pages.other_collection)
-    return described(asked, state, lambda: sets.described(one), pages.other_collection)
+        return described(asked, state, lambda: sets.tilejson(one), pages.linked)
+    return described(asked, state, lambda: sets.described(one), pages.linked)
 
 
 def _landing(catalogue: Catalogue, base: str, language: str) -> Links:
