@@ -126,7 +126,8 @@ def collections(asked: Asked, document: dict[str, Any]) -> str:
         (title, [_summary(catalogue, spec, language) for spec in specs])
         for title, specs in by_domain(catalogue, language)
     ]
-    return _page(asked, "layers.html", groups=groups)
+    others = [row for row in document["collections"] if row["id"] not in catalogue.city.layers]
+    return _page(asked, "layers.html", groups=groups, others=others)
 
 
 def by_domain(catalogue: Catalogue, language: str) -> list[tuple[str, list[LayerSpec]]]:

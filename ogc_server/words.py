@@ -14,6 +14,7 @@ WORDS: dict[str, Text] = {
          "所有图层、预警和工单都在同一张地图上。"),
         ("collections", "Layers", "图层"),
         ("collections_words", "What each layer holds, and its rows.", "查看每个图层的内容和数据。"),
+        ("others", "Rasters, movers, records", "栅格、移动对象与目录"),
         ("api", "API definition", "接口定义"),
         ("api_words", "OpenAPI 3.0, for programs.", "OpenAPI 3.0，供程序调用。"),
         ("conformance", "Conformance", "标准符合性"),
