@@ -34,7 +34,10 @@ _SMALLEST_PX2 = 90.0
 _GAP_FROM_PX2 = 60.0
 MOST_CELLS = 40_000
 _FINEST = 15
-_DEGREE_M = 111_320.0
+# Metres of a degree where degrees are shortest, and the longest diagonal of any cell in mean edges
+# of its resolution (2.21, measured over the globe).
+_DEGREE_M = 110_500.0
+_WIDEST = 2.25
 
 
 def fitting_resolution(view: Viewport, finest: int) -> int:
@@ -54,7 +57,7 @@ def _mean_area(resolution: int) -> float:
 
 
 def around(box: Box | None, resolution: int) -> Box | None:
-    """Box of the rows that a view shows: an edge of a cell wider, as cells reach over its rim.
+    """Box of the rows that a view shows: a cell wider, as cells reach over its rim.
 
     A row's cell that is in view holds its representative point, so the row meets this box.
 
@@ -64,9 +67,10 @@ def around(box: Box | None, resolution: int) -> Box | None:
     """
     if box is None:
         return None
-    edge = 2 * h3.average_hexagon_edge_length(resolution, unit="m") / _DEGREE_M
-    across = edge / max(math.cos(math.radians(max(abs(box[1]), abs(box[3])))), 0.05)
-    west, south, east, north = box[0] - across, box[1] - edge, box[2] + across, box[3] + edge
+    reach = _WIDEST * h3.average_hexagon_edge_length(resolution, unit="m") / _DEGREE_M
+    furthest = max(abs(box[1]), abs(box[3])) + reach
+    across = reach / max(math.cos(math.radians(min(furthest, 90))), 0.05)
+    west, south, east, north = box[0] - across, box[1] - reach, box[2] + across, box[3] + reach
     if west <= -180 or east >= 180 or south <= -90 or north >= 90:
         return None
     return west, south, east, north
