@@ -5,11 +5,13 @@ Written without a detour over objects.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 
@@ -27,6 +29,7 @@ from ogc_server.times import write_instant
 GEOJSON = "application/geo+json"
 HTML = "text/html"
 JSON = "application/json"
+_PLAIN = re.compile(r"[A-Za-z0-9_.,:/-]*", re.ASCII)
 _OPTIONS = orjson.OPT_UTC_Z
 # Larger answers are written in pieces of this many rows.
 PIECE = 2000
@@ -49,10 +52,23 @@ class Place:
 
     def url(self, **changes: str | int | None) -> str:
         """Return this document's URL with some parameters changed, None taking one away."""
-        values: dict[str, str | int | None] = {**self.values, **changes}
-        kept = {name: value for name, value in values.items() if value is not None}
-        text = urlencode(kept, quote_via=quote, safe=",:/")
+        parts = dict(self._parts)
+        for name, value in changes.items():
+            if value is None:
+                parts.pop(name, None)
+            else:
+                parts[name] = f"{_quoted(name)}={_quoted(str(value))}"
+        text = "&".join(parts.values())
         return f"{self.base}{self.path}" + (f"?{text}" if text else "")
+
+    @cached_property
+    def _parts(self) -> dict[str, str]:
+        """What was given, quoted once for all links of a document."""
+        return {n: f"{_quoted(n)}={_quoted(v)}" for n, v in self.values.items()}
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe=",:/")
 
 
 def collection_url(base: str, layer: str) -> str:

@@ -36,6 +36,14 @@ _MEMORY_BYTES = 256 * 2**20
 # An order is worth its making once it was asked for as often as it has this many rows.
 _ROWS_A_QUESTION = 20_000
 _STEPS = 1000
+# Rows whose bounds reach over a side of the box ?1 ?2 ?3 ?4. One that does so only there, and ends
+# inside, has a point inside: where it ends. The tree's bounds are up to 2e-5 degrees too wide.
+_SIDES = (
+    "minx < ?1 AND (miny < ?2 OR maxy > ?4 OR maxx > ?3 OR maxx < ?1 + 1e-4)",
+    "maxx > ?3 AND (miny < ?2 OR maxy > ?4 OR minx < ?1 OR minx > ?3 - 1e-4)",
+    "miny < ?2 AND (minx < ?1 OR maxx > ?3 OR maxy > ?4 OR maxy < ?2 + 1e-4)",
+    "maxy > ?4 AND (minx < ?1 OR maxx > ?3 OR miny < ?2 OR miny > ?4 - 1e-4)",
+)
 _STAMP = (
     "SELECT r.revision, c.last_change FROM onemap_revision r"
     " JOIN gpkg_contents c ON c.table_name = r.layer WHERE r.layer = ?"
@@ -231,9 +239,7 @@ class GeoPackageFeatures:
             f'SELECT id FROM "rtree_{layer}_geometry"'  # noqa: S608
             " WHERE maxx >= ?1 AND maxy >= ?2 AND minx <= ?3 AND miny <= ?4"
         )
-        # Rows that reach over a side of the box.
-        sides = ("minx < ?1", "miny < ?2", "maxx > ?3", "maxy > ?4")
-        border = " UNION ".join(f"{meets} AND {side}" for side in sides)
+        border = " UNION ".join(f"{meets} AND {side}" for side in _SIDES)
         rows = f'SELECT gid, geometry FROM "{layer}" WHERE gid IN ({border})'  # noqa: S608
         for part in world_boxes(box):
             listed = f"SELECT group_concat(id) FROM ({meets})"  # noqa: S608

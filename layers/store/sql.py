@@ -47,6 +47,7 @@ from layers.store.write import SqlTransaction
 
 # SQLite joins 500 selects at most.
 _COUNTED_AT_ONCE = 200
+_WRITERS_KEPT = 2000
 FRAME_EXTRAS = ("fid", "h3", "jurisdiction", "valid_from", "source")
 
 
@@ -56,6 +57,7 @@ class SqlStore(SqlDatabase):
     def __init__(self, url: str, engine: Engine, grammar: Grammar, city: City) -> None:
         super().__init__(url, engine, grammar, city)
         self._meeting = self._make_meeting()
+        self._writers_of: dict[object, FeatureText] = {}
 
     def bounded(self, seconds: float) -> Self:
         """See `Store.bounded`."""
@@ -224,8 +226,15 @@ class SqlStore(SqlDatabase):
 
     def writer(self, spec: LayerSpec, query: Query) -> FeatureText:
         """Return what writes the features that a query wants."""
-        geometry = spec.has_geometry and not query.skip_geometry
-        return self.feature_text(spec, wanted_names(spec, query), geometry)
+        key = (spec.id, query.properties, query.skip_geometry)
+        found = self._writers_of.get(key)
+        if found is None:
+            geometry = spec.has_geometry and not query.skip_geometry
+            found = self.feature_text(spec, wanted_names(spec, query), geometry)
+            if len(self._writers_of) >= _WRITERS_KEPT:
+                self._writers_of.clear()
+            self._writers_of[key] = found
+        return found
 
     def feature_columns(
         self, relation: FromClause, spec: LayerSpec, text: FeatureText
