@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import orjson
-from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,11 +33,9 @@ from ogc_server.features import JSON
 from ogc_server.places import JURISDICTION
 from ogc_server.problem import RequestError
 from ogc_server.reference import CRS84
+from ogc_server.turns import in_turn
 from ogc_server.versions import check_preconditions, version_of
 
-_WRITERS = 2
-# A limiter belongs to the event loop that waits at it.
-_LIMITERS: WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter] = WeakKeyDictionary()
 ACCEPTED = {
     "POST": {"Accept-Post": ", ".join(GEOJSON_TYPES)},
     "PATCH": {"Accept-Patch": ", ".join(PATCH_TYPES)},
@@ -78,31 +72,24 @@ def _editable(request: Request) -> bool:
 async def create(request: Request) -> Response:
     """``POST …/items``: add a feature, or all features of a collection, or none of them."""
     body = await read_body(request, GEOJSON_TYPES)
-    return await _in_turn(request, _create, body)
+    return await in_turn(_create, request, body)
 
 
 async def replace_item(request: Request) -> Response:
     """``PUT …/items/{fid}``: put a feature in the place of another."""
     body = await read_body(request, GEOJSON_TYPES)
-    return await _in_turn(request, _replace, body)
+    return await in_turn(_replace, request, body)
 
 
 async def patch_item(request: Request) -> Response:
     """``PATCH …/items/{fid}``: change parts of a feature by JSON Merge Patch (RFC 7396)."""
     body = await read_body(request, PATCH_TYPES)
-    return await _in_turn(request, _patch, body)
+    return await in_turn(_patch, request, body)
 
 
 async def delete_item(request: Request) -> Response:
     """``DELETE …/items/{fid}``: move a feature to the layer's history."""
-    return await _in_turn(request, _delete)
-
-
-async def _in_turn(request: Request, work: Callable[..., Response], *arguments: Any) -> Response:
-    """Write in a worker thread; more that wait for the one writer would starve the readers."""
-    loop = asyncio.get_running_loop()
-    limiter = _LIMITERS.setdefault(loop, CapacityLimiter(_WRITERS))
-    return await to_thread.run_sync(work, request, *arguments, limiter=limiter)
+    return await in_turn(_delete, request)
 
 
 def _delete(request: Request) -> Response:

@@ -26,6 +26,7 @@ from ogc_server.processes.answers import (
 from ogc_server.processes.pool import Order
 from ogc_server.processes.requests import Execution, bad_input, parse_execution, read_body
 from ogc_server.processes.results import ResultTooLargeError
+from ogc_server.turns import in_turn
 
 DEFAULT_LIMIT, MAXIMUM_LIMIT = 10, 1000
 _FURTHEST = 10**6
@@ -123,7 +124,7 @@ def _order(asked: Asked, algorithm: Algorithm, wanted: Execution) -> Order:
 
 
 async def _accepted(asked: Asked, order: Order) -> Response:
-    record, _ = await run_in_threadpool(asked.runs.submit, order)
+    record, _ = await in_turn(asked.runs.submit, order)
     body = documents.status(record, asked.base, asked.language)
     headers = NEVER_KEPT | {
         "Location": documents.job_url(asked.base, record.id),
@@ -152,7 +153,7 @@ async def _waited(asked: Asked, order: Order) -> Response:
 
 async def _kept(asked: Asked, order: Order) -> Response:
     """Run as a job that keeps the results, so that they can be referred to, and wait for it."""
-    record, ended = await run_in_threadpool(asked.runs.submit, order)
+    record, ended = await in_turn(asked.runs.submit, order)
     await asyncio.wrap_future(ended)
     now = await run_in_threadpool(asked.runs.get, record.id)
     if now is None or now.status != "successful":

@@ -26,6 +26,7 @@ from ogc_server.processes.answers import (
 from ogc_server.processes.endpoints import DEFAULT_LIMIT, MAXIMUM_LIMIT, page_links, whole
 from ogc_server.processes.visible import is_seen, seen_jobs
 from ogc_server.times import parse_interval
+from ogc_server.turns import in_turn
 
 _SEVERAL = ("type", "processID", "status")
 _FILTERS = (*_SEVERAL, "datetime", "minDuration", "maxDuration", "limit", "offset")
@@ -118,8 +119,12 @@ def _status(asked: Asked, record: Job) -> Response:
     return _fresh(data_answer(document, JSON, Content_Language=asked.language))
 
 
-def dismiss(request: Request) -> Response:
+async def dismiss(request: Request) -> Response:
     """``DELETE /jobs/{job}``: stop a job, or remove a finished one with its results."""
+    return await in_turn(_dismiss, request)
+
+
+def _dismiss(request: Request) -> Response:
     asked = Asked(request)
     asked.refuse_parameters()
     return _status(asked, asked.runs.dismiss(_job(asked)))
