@@ -26,7 +26,7 @@ import shapely
 from starlette.responses import Response
 
 from layers.store import Store
-from ogc_server.answers import data_answer, streamed
+from ogc_server.answers import streamed
 from ogc_server.asked import Asked
 from ogc_server.columns import GEOMETRY, Columns, projjson
 from ogc_server.csv_text import csv_text
@@ -287,7 +287,8 @@ def exported(asked: Asked, wanted: ItemsRequest, tag: str) -> Response:
         "Content_Disposition": f'attachment; filename="{spec.id}.{export.suffix}"',
     }
     if asked.request.method == "HEAD":
-        return data_answer(b"", export.media, tag, **headers)
+        # Nobody knows the length of the body before it is made.
+        return streamed((), export.media, tag, None, **headers)
     if not RUNNING.acquire(blocking=False):
         raise RequestError(503, "ServerBusy", "too many exports run now; try again in a minute")
     try:
