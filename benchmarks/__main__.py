@@ -23,6 +23,7 @@ MODULES = (
     "bench_export",
     "bench_rules",
     "bench_movers",
+    "bench_tiles",
 )
 _ROWS = "--rows"
 LIBRARIES = ("pygeoapi", "pyais", "shapely", "pyogrio", "SQLAlchemy", "numpy", "pandas", "h3")

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from threading import Lock
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +21,7 @@ from layers.tiles.content import cells_name
 from layers.tiles.matrix import Tile
 from ogc_server.answers import unchanged
 from ogc_server.asked import Asked
-from ogc_server.catalogue import Catalogue
+from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
 from ogc_server.parameters import parse_items, refusal
 from ogc_server.problem import bad_parameter, not_found
 from ogc_server.tilesets import MVT, matrix_set_of
@@ -28,54 +29,64 @@ from ogc_server.tilesets import MVT, matrix_set_of
 # Parameters of a layer's tiles; properties of the layer can be asked by as well.
 FILTERS = ("datetime", "filter", "filter-lang", "filter-crs", "as_of")
 _OF_ALL = ("datetime", "as_of", "collections")
-_KEPT_BYTES = 128 * 1024 * 1024
+_KEPT_BYTES, _WEIGHT_OF_A_KEY = 128 * 1024 * 1024, 500
 _COMPRESSED_FROM, _COMPRESSION = 400, 4
+# No tile begins so: its first byte is the key of a layer.
+_GZIP = b"\x1f\x8b"
 _LONGEST_NUMBER = 9
 
 
 class TileMemory:
-    """Tiles that were made, compressed; bounded by their size, the oldest unused ones go first."""
+    """Tiles that were made; bounded by their size, the oldest unused ones go first."""
 
     def __init__(self, size: int = _KEPT_BYTES) -> None:
         self._size, self._held, self._lock = size, 0, Lock()
-        self._kept: OrderedDict[Hashable, tuple[bytes, bytes | None]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
 
-    def get(self, key: Hashable) -> tuple[bytes, bytes | None] | None:
-        """Body of a tile, and the same compressed where that is smaller; None for none kept."""
+    def get(self, key: Hashable) -> bytes | None:
+        """Bytes of a tile, None for none kept."""
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
             return found
 
-    def put(self, key: Hashable, body: bytes) -> tuple[bytes, bytes | None]:
+    def put(self, key: Hashable, body: bytes) -> bytes:
         """Keep a tile."""
-        small = gzip.compress(body, _COMPRESSION, mtime=0) if len(body) > _COMPRESSED_FROM else None
-        found = (body, small)
         with self._lock:
             old = self._kept.pop(key, None)
-            self._held += _weight(found) - (0 if old is None else _weight(old))
-            self._kept[key] = found
+            self._held += _weight(body) - (0 if old is None else _weight(old))
+            self._kept[key] = body
             while self._held > self._size and self._kept:
                 self._held -= _weight(self._kept.popitem(last=False)[1])
-        return found
+        return body
 
 
-def _weight(entry: tuple[bytes, bytes | None]) -> int:
-    return len(entry[0]) + len(entry[1] or b"") + 500
+def _weight(body: bytes) -> int:
+    return len(body) + _WEIGHT_OF_A_KEY
 
 
-def layer_tile(request: Request) -> Response:
-    """One tile of a layer."""
+async def layer_tile(request: Request) -> Response:
+    """One tile of a layer.
+
+    Where the store is inside of this process, a tile that the client has or that is remembered is
+    answered sooner than a worker thread takes over.
+    """
+    if not request.scope[CATALOGUE_KEY].store.prompt:
+        return await run_in_threadpool(lambda: _wanted(request).answer())
+    wanted = _wanted(request)
+    return wanted.at_once() or await run_in_threadpool(wanted.answer)
+
+
+def _wanted(request: Request) -> _Wanted:
     asked = Asked(request, ("mvt",))
     spec = asked.catalogue.counted(request.path_params["layer"])
     tile = asked_tile(request.path_params)
     values = {k: v for k, v in asked.values.items() if k not in ("f", "lang")}
     _refuse(spec, values)
     revision = asked.catalogue.revision(spec.id)
-    told = tuple(sorted(values.items()))
-    key = (spec.id, revision, told, _place(tile))
-    return _answer(asked, key, lambda: _made(asked.catalogue, spec, tile, values))
+    key = (spec.id, revision, tuple(sorted(values.items())), _place(tile))
+    return _Wanted(asked, key, lambda: _made(asked.catalogue, spec, tile, values))
 
 
 def all_tile(request: Request) -> Response:
@@ -91,11 +102,11 @@ def all_tile(request: Request) -> Response:
 
     def make() -> bytes:
         return b"".join(
-            _kept(asked, (spec.id, revision, told, _place(tile)), spec, tile, values)[0]
+            _kept(asked, (spec.id, revision, told, _place(tile)), spec, tile, values)
             for spec, (_, revision) in zip(specs, revisions, strict=True)
         )
 
-    return _answer(asked, key, make)
+    return _Wanted(asked, key, make).answer()
 
 
 def asked_tile(parameters: Mapping[str, str]) -> Tile:
@@ -182,29 +193,68 @@ def _counted(catalogue: Catalogue, spec: LayerSpec, tile: Tile) -> bytes:
 
 def _kept(
     asked: Asked, key: Hashable, spec: LayerSpec, tile: Tile, values: Mapping[str, str]
-) -> tuple[bytes, bytes | None]:
+) -> bytes:
     memory: TileMemory = asked.request.app.state.tiles
     own = (asked.audience.walls, key)
-    return memory.get(own) or memory.put(own, _made(asked.catalogue, spec, tile, values))
+    found = memory.get(own)
+    return memory.put(own, _made(asked.catalogue, spec, tile, values)) if found is None else found
 
 
-def _answer(asked: Asked, key: Hashable, make: Callable[[], bytes]) -> Response:
-    """Answer with a tile: not at all where the client has it, else remembered or made."""
-    own = (asked.audience.walls, key)
-    digest = hashlib.blake2b(repr((asked.catalogue.edition, own)).encode(), digest_size=12)
-    tag = f'W/"{digest.hexdigest()}"'
-    held = unchanged(asked.request, tag)
-    if held is not None:
-        return held
-    memory: TileMemory = asked.request.app.state.tiles
-    body, small = memory.get(own) or memory.put(own, make())
-    headers = {
-        "ETag": tag,
-        "Cache-Control": "no-cache",
-        "Vary": "Accept-Encoding, Authorization",
-    }
-    if not body:
-        return Response(status_code=204, headers=headers)
-    if small is not None and "gzip" in asked.request.headers.get("accept-encoding", ""):
-        return Response(small, media_type=MVT, headers={**headers, "Content-Encoding": "gzip"})
-    return Response(body, media_type=MVT, headers=headers)
+class _Wanted:
+    """A tile that is asked for: not sent where the client has it, else remembered or made.
+
+    Parameters
+    ----------
+    key : names all that the tile depends on beside the reader's walls.
+    make : makes it.
+    """
+
+    def __init__(self, asked: Asked, key: Hashable, make: Callable[[], bytes]) -> None:
+        self._request, self._make = asked.request, make
+        self._key = (asked.audience.walls, key)
+        state = repr((asked.catalogue.edition, self._key))
+        self._tag = f'W/"{hashlib.blake2b(state.encode(), digest_size=12).hexdigest()}"'
+        self._small = "gzip" in asked.request.headers.get("accept-encoding", "")
+
+    def at_once(self) -> Response | None:
+        """Answer without any work, None where the tile must be made or compressed."""
+        held = unchanged(self._request, self._tag)
+        if held is not None:
+            return held
+        if self._small:
+            body = self._memory.get((self._key, "gzip"))
+            return None if body is None else self._sent(body)
+        body = self._memory.get(self._key)
+        return None if body is None else self._sent(body)
+
+    def answer(self) -> Response:
+        """Answer, with the tile made where it must be."""
+        return self.at_once() or self._sent(self._found())
+
+    def _found(self) -> bytes:
+        body = self._memory.get(self._key)
+        if body is None:
+            body = self._memory.put(self._key, self._make())
+        if not self._small:
+            return body
+        # What is so short that compressing it gains nothing is kept as it is.
+        if len(body) >= _COMPRESSED_FROM:
+            body = gzip.compress(body, _COMPRESSION, mtime=0)
+        return self._memory.put((self._key, "gzip"), body)
+
+    @property
+    def _memory(self) -> TileMemory:
+        memory: TileMemory = self._request.app.state.tiles
+        return memory
+
+    def _sent(self, body: bytes) -> Response:
+        headers = {
+            "ETag": self._tag,
+            "Cache-Control": "no-cache",
+            "Vary": "Accept-Encoding, Authorization",
+        }
+        if not body:
+            return Response(status_code=204, headers=headers)
+        if self._small and body.startswith(_GZIP):
+            headers["Content-Encoding"] = "gzip"
+        return Response(body, media_type=MVT, headers=headers)
