@@ -14,12 +14,13 @@ import asyncio
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from benchmarks.bench_items import CITY, CONNECTIONS, free_port, process
+from benchmarks.load import CONNECTIONS
+from benchmarks.servers import CITY, ROOT
 from layers.city import City
 from layers.query import Query
 from layers.store import Store, open_store
@@ -166,21 +168,23 @@ def _rates(server: str, port: int) -> list[dict[str, Any]]:
     ]
 
 
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
-def _martin(url: str) -> Iterator[int]:
-    program = os.environ.get("ONEMAP_BENCH_MARTIN") or shutil.which("martin")
-    if program is None:
-        words = "cargo install martin --no-default-features --features postgres"
-        raise NoServer(f"Martin is not installed: {words}")
-    port = free_port()
-    command = [program, url, "--listen-addresses", f"127.0.0.1:{port}", "--cache-size", "0"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, env={**os.environ, "RUST_LOG": "error"}, **quiet)  # type: ignore[call-overload]
+def _process(command: list[str], port: int) -> Iterator[int]:
+    """Run a server until the end of the block; give its port when it answers."""
+    server = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "RUST_LOG": "error"}
+    )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and server.poll() is None:
             try:
-                asyncio.run(_all_once(port, ["/health"]))
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.1)
@@ -188,6 +192,21 @@ def _martin(url: str) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+def _ours(kind: str, url: str) -> AbstractContextManager[int]:
+    port = _free_port()
+    return _process([sys.executable, "-m", "benchmarks.bench_tiles", kind, url, str(port)], port)
+
+
+def _martin(url: str) -> AbstractContextManager[int]:
+    program = os.environ.get("ONEMAP_BENCH_MARTIN") or shutil.which("martin")
+    if program is None:
+        words = "cargo install martin --no-default-features --features postgres"
+        raise NoServer(f"Martin is not installed: {words}")
+    port = _free_port()
+    given = ["--listen-addresses", f"127.0.0.1:{port}", "--cache-size", "0"]
+    return _process([program, url, *given], port)
 
 
 def _counted(url: str) -> dict[tuple[str, int], bool]:
@@ -211,14 +230,13 @@ def compare() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     -------
     Rows of milliseconds by server, layer and level with ``counted``; rows of rates.
     """
-    here = ("-m", "benchmarks.bench_tiles")
     times: list[dict[str, Any]] = []
     rates: list[dict[str, Any]] = []
 
     def ours(server: str, url: str) -> None:
-        with process({}, *here, "forgetful", url) as (port, _):
+        with _ours("forgetful", url) as port:
             times.extend(_measure(server, port))
-        with process({}, *here, "ours", url) as (port, _):
+        with _ours("ours", url) as port:
             rates.extend(_rates(server, port))
 
     with tempfile.TemporaryDirectory() as name:

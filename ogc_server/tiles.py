@@ -75,7 +75,8 @@ async def layer_tile(request: Request) -> Response:
     if not request.scope[CATALOGUE_KEY].store.prompt:
         return await run_in_threadpool(lambda: _wanted(request).answer())
     wanted = _wanted(request)
-    return wanted.at_once() or await run_in_threadpool(wanted.answer)
+    ready = wanted.at_once()
+    return await run_in_threadpool(wanted.answer) if ready is None else ready
 
 
 def _wanted(request: Request) -> _Wanted:
