@@ -51,6 +51,7 @@ BUSY_S = 60
 _READERS = 16
 _WRITES = "onemap_write"
 _BLOBS_AT_ONCE = 100_000
+_PAGES_KB = 16384
 
 
 @dataclass
@@ -172,6 +173,8 @@ class GeoPackageStore(TiledStore):
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, check_same_thread=False)
         _set_up(connection, None)
+        # Texts are remembered; pages of the file need not be, by each connection for itself.
+        connection.execute(f"PRAGMA cache_size = -{_PAGES_KB}")
         return connection
 
     def _ordered_gids(self, tables: LayerTables, query: Query) -> tuple[str, list[Any]]:

@@ -73,7 +73,8 @@ class PostgisStore(TiledStore):
         super().__init__(url, self._engine(self._options), PostgisGrammar(), city)
         self._features = self._reader(self._options)
         self._writers: set[int] = set()
-        self._twins: dict[float, PostgisStore] = {}
+        # This store and its bounded ones, by their limits.
+        self._twins: dict[float | None, PostgisStore] = {None: self}
         try:
             self._prepare()
         except DBAPIError as failure:
@@ -110,7 +111,7 @@ class PostgisStore(TiledStore):
 
     def close(self) -> None:
         """See `Store.close`."""
-        for store in (self, *self._twins.values()):
+        for store in self._twins.values():
             store._features.close()
             store.readers.dispose()
         super().close()

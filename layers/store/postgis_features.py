@@ -104,13 +104,13 @@ class PostgisFeatures:
             else:
                 self._idle.append(connection)
 
-    def _ask(self, sql: str, values: Any) -> list[tuple[Any, ...]]:
+    def _ask(self, sql: str, values: Any, prepare: bool = True) -> list[tuple[Any, ...]]:
         while True:
             kept = bool(self._idle)
             try:
                 with self._connection() as connection:
                     cursor = connection.cursor(binary=True)
-                    return cursor.execute(sql, values, prepare=True).fetchall()
+                    return cursor.execute(sql, values, prepare=prepare).fetchall()
             except psycopg.OperationalError:
                 # A connection that was kept may have been cut meanwhile; a new one was not.
                 if not (kept and connection.closed):
@@ -144,7 +144,8 @@ class PostgisFeatures:
         )
         sql, fixed = self._text(kind, tables, text)
         values = fixed | self._values(tables, query)
-        rows = self._ask(sql, values)
+        # A page of a box is best read by place or by order, depending on the box: planned anew.
+        rows = self._ask(sql, values, prepare=counted or not boxes)
         assert query.limit is not None
         more = len(rows) > query.limit
         rows = rows[: query.limit] if more else rows

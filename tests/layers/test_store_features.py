@@ -199,6 +199,32 @@ def test_every_kind_of_geometry_and_the_border_of_a_box(store: Store, kind: Any)
             assert matched in (None, store.count(query))
 
 
+def test_any_box_finds_what_the_predicate_finds(store: Store) -> None:
+    """Hooks, rings and scattered points reach around boxes without meeting them."""
+    spec, random = make_spec("shape", "Geometry"), np.random.default_rng(11)
+    hook = shapely.LineString([(0, 0), (1, 0), (1, 1), (0, 1)])
+    ring = shapely.Point(0.5, 0.5).buffer(0.5).exterior
+    dots = shapely.MultiPoint([(0, 0), (1, 1), (0, 1)])
+    makers = (hook, ring, dots, hook.buffer(0.05), ring.buffer(0.02))
+    shapes = [
+        shapely.transform(makers[i % 5], lambda xy: xy * size + place)  # noqa: B023
+        for i in range(150)
+        for size, place in [(random.uniform(0.01, 0.5), np.array([121, 31]) + random.random(2))]
+    ]
+    store.create(spec)
+    put(store, spec, make_rows([f"s{i:03}" for i in range(150)], shapes))
+    every = Query("shape", properties=(), limit=200)
+    some = 0
+    for width in (0.0, 0.003, 0.05, 0.4):
+        for x, y in (np.array([121, 31]) + random.random((12, 2))).tolist():
+            query = every.but(bbox=(x, y, x + width, y + width))
+            found = store.features(query)
+            assert [f["id"] for f in read(found)] == store.page(query).fids
+            assert found.matched in (None, found.returned)
+            some += found.returned
+    assert some > 500
+
+
 def test_points_on_the_very_border_are_inside(store: Store) -> None:
     """Tree and index keep 32-bit boxes; what they say of the border is looked at again."""
     store.create(MARK)
