@@ -13,6 +13,7 @@ import uvicorn
 
 from layers.errors import OnemapError
 from ogc_server import create_app
+from ogc_server.app import LONGEST_QUESTION_S
 from ogc_server.entrance import Entrance
 from ogc_server.tokens import Issuer
 from onemap.commands.options import CityOption, Opened, StoreOption, opened
@@ -52,6 +53,12 @@ def serve(
         Path | None, typer.Option("--tls-cert", help="Certificate chain (PEM); serves https.")
     ] = None,
     key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key (PEM).")] = None,
+    longest_question_s: Annotated[
+        float,
+        typer.Option(
+            "--longest-question", min=0.1, help="Seconds after which a question is stopped (503)."
+        ),
+    ] = LONGEST_QUESTION_S,
     city: CityOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -73,6 +80,7 @@ def serve(
             folder=at.home.folder,
             hosts=(host, *(hosts or ())),
             origins=origins or (),
+            longest_question_s=longest_question_s,
         )
         settings = uvicorn.Config(
             app, log_level="warning", ssl_certfile=certificate, ssl_keyfile=key
