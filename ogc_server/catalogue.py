@@ -20,6 +20,7 @@ from layers.spec import LayerSpec
 from layers.store import Store
 from ogc_server.places import published
 from ogc_server.problem import not_found
+from ogc_server.revisions import Revisions
 
 __all__ = ["LOCAL", "PUBLIC", "Audience", "Catalogue", "Catalogues", "Memory"]
 
@@ -90,6 +91,10 @@ class Catalogue:
             if layer in self._present:
                 return spec
         raise not_found(f"collection '{layer}'")
+
+    def at_hand(self, layer: str) -> bool:
+        """Whether `layer` answers without a question to the store."""
+        return layer in self._present
 
     def counted(self, layer: str) -> LayerSpec:
         """Spec of a layer whose numbers per cell the audience may see, else RequestError 404.
@@ -190,6 +195,7 @@ class Catalogues:
 
     def __init__(self, city: City, store: Store, folder: Path | None = None) -> None:
         self.city, self.store, self.folder = city, store, folder
+        self.revisions = Revisions(store)
         self._kept = Memory(_AUDIENCES_KEPT)
 
     def of(self, audience: Audience) -> Catalogue:

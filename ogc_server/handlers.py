@@ -36,6 +36,7 @@ from ogc_server.parameters import (
     refusal,
 )
 from ogc_server.problem import bad_parameter, not_found
+from ogc_server.revisions import Revisions
 from ogc_server.versions import form_of, tag_of, version_of, whole_row
 
 _ALL_FORMATS = ("json", "html", "jsonld", *EXPORTS)
@@ -189,12 +190,26 @@ async def items(request: Request) -> Response:
     turns out to take longer than `_PATIENCE_S` is left to a thread all the same.
     """
     asked = Asked(request, _ALL_FORMATS)
-    if asked.catalogue.store.prompt and asked.format == "json" and _LIGHT.issuperset(asked.values):
+    if asked.format == "json" and _LIGHT.issuperset(asked.values):
+        if not asked.catalogue.store.prompt:
+            held = await _held(asked)
+            return held if held is not None else await run_in_threadpool(_items_of, asked, None)
         try:
             return _items_of(asked, _PATIENCE_S)
         except TooSlowError:
             pass
     return await run_in_threadpool(_items_of, asked, None)
+
+
+async def _held(asked: Asked) -> Response | None:
+    """304 for a client that holds the page already, by one question for all who ask meanwhile."""
+    request, layer = asked.request, asked.request.path_params["layer"]
+    if "if-none-match" not in request.headers or not asked.catalogue.at_hand(layer):
+        return None
+    spec = asked.layer()
+    parse_items(asked.catalogue, spec, asked.values)
+    revisions: Revisions = request.app.state.catalogues.revisions
+    return unchanged(request, etag(request, spec.id, await revisions.of(spec.id)))
 
 
 def _items_of(asked: Asked, patience_s: float | None) -> Response:
