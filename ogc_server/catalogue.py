@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
+from copy import copy
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -14,7 +15,6 @@ import shapely
 from layers.access import LOCAL, PUBLIC, Audience
 from layers.aggregates import cell_counts
 from layers.city import City
-from layers.errors import StoreError
 from layers.query import Box, Query, TimeInterval
 from layers.spec import LayerSpec
 from layers.store import Store
@@ -30,6 +30,8 @@ _KEPT = 2000
 _AUDIENCES_KEPT = 64
 # Whole documents are large, and each revision and each host name makes new ones.
 _DOCUMENTS_KEPT = 16
+# Of thousands of layers each changes alone, so their descriptions are kept one by one.
+_DESCRIPTIONS_KEPT = 5000
 
 
 class Memory:
@@ -72,14 +74,17 @@ class Catalogue:
         self.city, self.store, self.audience, self.folder = city, store, audience, folder
         self.edition = secrets.token_hex(4)
         self._memory, self._documents = Memory(), Memory(_DOCUMENTS_KEPT)
+        self._descriptions = Memory(_DESCRIPTIONS_KEPT)
         self._present: frozenset[str] = frozenset()
+        self._listed: frozenset[str] | None = None
         self._specs = {key: published(spec) for key, spec in city.layers.items()}
 
     def __iter__(self) -> Iterator[LayerSpec]:
         """Specs of all layers, in the order of declaration."""
         self._present = frozenset(self.store.layers())
         for spec in self._specs.values():
-            if spec.id in self._present and self.audience.sees(spec):
+            listed = self._listed is None or spec.id in self._listed
+            if listed and spec.id in self._present and self.audience.sees(spec):
                 yield spec
 
     def layer(self, layer: str) -> LayerSpec:
@@ -144,16 +149,19 @@ class Catalogue:
         key = ("count", known, _key(bare))
         return self._memory.get(key, lambda: self.store.count(bare))
 
-    def extent(self, layer: str) -> Box | None:
-        """Box around the layer's rows in EPSG:4326, None for an empty layer or a register."""
-        key = ("extent", layer, self.revision(layer))
+    def extent(self, layer: str, revision: int | None = None) -> Box | None:
+        """Box around the layer's rows in EPSG:4326, None for an empty layer or a register.
+
+        ``revision`` is the layer's where it is known already.
+        """
+        key = ("extent", layer, self.revision(layer) if revision is None else revision)
         return self._memory.get(key, lambda: self.store.extent(self.everything(layer)))
 
-    def time_extent(self, spec: LayerSpec) -> TimeInterval | None:
+    def time_extent(self, spec: LayerSpec, revision: int | None = None) -> TimeInterval | None:
         """Earliest and latest time of the layer, None for a timeless or empty one."""
         if spec.time_field is None:
             return None
-        key = ("time", spec.id, self.revision(spec.id))
+        key = ("time", spec.id, self.revision(spec.id) if revision is None else revision)
         query = self.everything(spec.id)
         return self._memory.get(key, lambda: self.store.time_extent(query))
 
@@ -163,13 +171,18 @@ class Catalogue:
 
     def state(self) -> tuple[tuple[str, int], ...]:
         """Layers with their revisions: equal states have equal descriptions."""
-        return tuple((spec.id, self._revision_or_none(spec.id)) for spec in self)
+        revisions = self.store.revisions()
+        return tuple((spec.id, revisions.get(spec.id, -1)) for spec in self)
 
-    def _revision_or_none(self, layer: str) -> int:
-        try:
-            return self.revision(layer)
-        except StoreError:
-            return -1
+    def only(self, layers: Collection[str]) -> Catalogue:
+        """Return this catalogue as if it listed no more than some of its layers."""
+        twin = copy(self)
+        twin._listed = frozenset(layers)
+        return twin
+
+    def describe(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Keep the description of one layer under a key that names what it depends on."""
+        return self._descriptions.get(key, make)
 
     def remember_fact(self, key: Hashable, make: Callable[[], T]) -> T:
         """Keep a small fact of the data under a key that names the revision it is of."""

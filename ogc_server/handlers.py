@@ -17,6 +17,7 @@ from ogc_server import openapi as definition
 from ogc_server.answers import data_answer, etag, html_answer, streamed, unchanged
 from ogc_server.asked import Asked
 from ogc_server.csv_text import CSV, csv_text
+from ogc_server.dggs_asked import whole
 from ogc_server.exports import EXPORTS, exported
 from ogc_server.features import (
     GEOJSON,
@@ -84,17 +85,29 @@ def conformance(request: Request) -> Response:
 
 
 def openapi(request: Request) -> Response:
-    """``/openapi``: the API definition, made once for each set of layers."""
+    """``/openapi``: the API definition, made once for each set of layers.
+
+    ``collections=`` names the layers whose own paths are wanted; of many layers these are left out
+    where none is named.
+    """
     asked = Asked(request)
-    asked.refuse_parameters()
-    layers = tuple(spec.id for spec in asked.catalogue)
+    asked.refuse_parameters("collections")
+    catalogue = asked.catalogue
+    if "collections" in asked.values:
+        names = dict.fromkeys(asked.values["collections"].split(","))
+        layers = tuple(catalogue.layer(name).id for name in names)
+    else:
+        layers = tuple(spec.id for spec in catalogue)
+        layers = layers if len(layers) <= metadata.MOST_LAYERS else ()
     key = ("openapi", layers, asked.base, asked.language)
     return described(
         asked,
         layers,
-        lambda: asked.catalogue.remember(
+        lambda: catalogue.remember(
             key,
-            lambda: definition.document(asked.catalogue, asked.blocks, asked.base, asked.language),
+            lambda: definition.document(
+                catalogue.only(layers), asked.blocks, asked.base, asked.language
+            ),
         ),
         pages.openapi,
         metadata.OPENAPI,
@@ -102,17 +115,24 @@ def openapi(request: Request) -> Response:
 
 
 def collections(request: Request) -> Response:
-    """Answer ``/collections``: all layers that the audience may see."""
+    """Answer ``/collections``: all layers that the audience may see, a long list in pages."""
     asked = Asked(request)
-    asked.refuse_parameters()
-    state = (asked.catalogue.state(), _others_state(asked))
-    key = ("collections", state, asked.base, asked.language)
+    asked.refuse_parameters("limit", "offset")
+    limit = whole(asked.values, "limit", metadata.COLLECTIONS, 1, None)
+    offset = whole(asked.values, "offset", 0, 0, 10**9)
+    revisions, others = asked.catalogue.store.revisions(), _others_state(asked)
+    paged = metadata.Paged(min(limit, metadata.MOST_COLLECTIONS), offset, revisions, others)
+    state = (tuple((spec.id, revisions.get(spec.id)) for spec in asked.catalogue), others)
+    place = asked.place()
+    key = ("collections", state, place.url(), asked.language)
     return described(
         asked,
         state,
         lambda: asked.catalogue.remember(
             key,
-            lambda: metadata.collections(asked.catalogue, asked.blocks, asked.base, asked.language),
+            lambda: metadata.collections(
+                asked.catalogue, asked.blocks, place, asked.language, paged
+            ),
         ),
         pages.collections,
     )

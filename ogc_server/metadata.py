@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
+from layers.errors import StoreError
+from layers.query import Box, TimeInterval
 from layers.spec import LayerSpec
 from ogc_server.block import Block, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import classes
-from ogc_server.features import GEOJSON, HTML, JSON, collection_url, link
+from ogc_server.features import GEOJSON, HTML, JSON, Place, collection_url, link
 from ogc_server.reference import CRS84, uris
 from ogc_server.times import write_instant
 
 Blocks = tuple[Block, ...]
+# Enough for a city's layers on one page, for clients that read the first page only.
+COLLECTIONS, MOST_COLLECTIONS = 200, 1000
+# Paths of each layer tell clients its properties, at some kilobytes each; of more layers the API
+# definition has them where they are asked for.
+MOST_LAYERS = 150
+_LOG = structlog.get_logger(__name__)
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
 _QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
@@ -57,12 +69,53 @@ def conformance(blocks: Blocks, base: str) -> dict[str, Any]:
     return {"links": describes_itself(f"{base}/conformance"), "conformsTo": list(classes(blocks))}
 
 
-def collections(catalogue: Catalogue, blocks: Blocks, base: str, language: str) -> dict[str, Any]:
-    """All collections that the audience may see."""
-    rows = [collection(catalogue, blocks, spec, base, language) for spec in catalogue]
+@dataclass(frozen=True)
+class Paged:
+    """Which collections of a long list are wanted.
+
+    Attributes
+    ----------
+    limit, offset : the page.
+    revisions : of the layers, as they were when the answer was begun.
+    state : of everything else that descriptions depend on.
+    """
+
+    limit: int
+    offset: int
+    revisions: Mapping[str, int]
+    state: Hashable
+
+
+def collections(
+    catalogue: Catalogue, blocks: Blocks, place: Place, language: str, paged: Paged
+) -> dict[str, Any]:
+    """Collections that the audience may see, layers before others; some of them and links on."""
+    base, specs = place.base, list(catalogue)
+    more = others(catalogue, blocks, base, language)
+    at, end = paged.offset, paged.offset + paged.limit
+
+    def described(spec: LayerSpec) -> dict[str, Any]:
+        revision = paged.revisions.get(spec.id)
+        key = (spec.id, revision, paged.state, base, language)
+        return catalogue.describe(
+            key, lambda: collection(catalogue, blocks, spec, base, language, revision)
+        )
+
+    rows = [described(spec) for spec in specs[at:end]]
+    rows += more[max(0, at - len(specs)) : max(0, end - len(specs))]
+    links = describes_itself(f"{base}/collections")
+    total = len(specs) + len(more)
+    if end < total:
+        href = place.url(limit=paged.limit, offset=end)
+        links.append(link("next", JSON, "Next page", href))
+    if at:
+        href = place.url(limit=paged.limit, offset=max(0, at - paged.limit))
+        links.append(link("prev", JSON, "Previous page", href))
     return {
-        "links": describes_itself(f"{base}/collections"),
-        "collections": [*rows, *others(catalogue, blocks, base, language)],
+        "links": links,
+        "collections": rows,
+        "numberMatched": total,
+        "numberReturned": len(rows),
         "crs": uris(catalogue.city),
     }
 
@@ -73,9 +126,18 @@ def others(catalogue: Catalogue, blocks: Blocks, base: str, language: str) -> Li
 
 
 def collection(
-    catalogue: Catalogue, blocks: Blocks, spec: LayerSpec, base: str, language: str
+    catalogue: Catalogue,
+    blocks: Blocks,
+    spec: LayerSpec,
+    base: str,
+    language: str,
+    revision: int | None = None,
 ) -> dict[str, Any]:
-    """One collection with its extents, reference systems and links."""
+    """One collection with its extents, reference systems and links.
+
+    ``revision`` is the layer's where it is known already. A layer that can't be read at the moment
+    is described without what only its rows could tell.
+    """
     answer: dict[str, Any] = {
         "id": spec.id,
         "title": spec.title.say(language),
@@ -83,11 +145,14 @@ def collection(
         "keywords": [spec.domain, spec.kind],
         "attribution": _owner(catalogue, spec, language),
         "itemType": "feature",
-        "extent": _extent(catalogue, spec),
+        "extent": _extent(catalogue, spec, revision),
         "crs": uris(catalogue.city),
         "storageCrs": CRS84,
         "links": _links(spec, base),
     }
+    if len(catalogue.city.layers) > MOST_LAYERS:
+        href = f"{base}/openapi?collections={spec.id}"
+        answer["links"].append(link("service-desc", OPENAPI, "API definition", href))
     if not spec.has_geometry:
         # Features without places still have the list; a store of places they have not.
         del answer["storageCrs"]
@@ -103,12 +168,17 @@ def _owner(catalogue: Catalogue, spec: LayerSpec, language: str) -> str:
     return department.title.say(language) if department else spec.owner
 
 
-def _extent(catalogue: Catalogue, spec: LayerSpec) -> dict[str, Any]:
+def _extent(catalogue: Catalogue, spec: LayerSpec, revision: int | None) -> dict[str, Any]:
     answer: dict[str, Any] = {}
+    box: Box | None = None
+    span: TimeInterval | None = None
+    try:
+        box = catalogue.extent(spec.id, revision) if spec.has_geometry else None
+        span = catalogue.time_extent(spec, revision)
+    except StoreError as failure:
+        _LOG.warning("a layer can't be read", layer=spec.id, reason=str(failure))
     if spec.has_geometry:
-        box = catalogue.extent(spec.id) or catalogue.city.bounds
-        answer["spatial"] = {"bbox": [list(box)], "crs": CRS84}
-    span = catalogue.time_extent(spec)
+        answer["spatial"] = {"bbox": [list(box or catalogue.city.bounds)], "crs": CRS84}
     if span is not None:
         ends = [write_instant(span.start), write_instant(span.end)]
         answer["temporal"] = {"interval": [ends], "trs": _GREGORIAN}

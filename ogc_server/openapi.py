@@ -15,7 +15,7 @@ from ogc_server.block import Block
 from ogc_server.catalogue import Catalogue
 from ogc_server.exports import EXPORTS
 from ogc_server.features import GEOJSON, HTML, JSON
-from ogc_server.metadata import OPENAPI, SCHEMA
+from ogc_server.metadata import COLLECTIONS, MOST_COLLECTIONS, OPENAPI, SCHEMA
 from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED, queryable_names
 from ogc_server.problem import MEDIA_TYPE
 from ogc_server.reference import uris
@@ -106,16 +106,41 @@ def fixed_paths() -> dict[str, Any]:
         ("/collections", "getCollections", "Collections", JSON, "collections"),
         ("/openapi", "getOpenAPI", "This definition", OPENAPI, "anything"),
     )
+    extra = {
+        "/collections": [ref("collectionLimit"), ref("offset")],
+        "/openapi": [ref("collections")],
+    }
     return {
-        path: operation(key, summary, media, schema, tag="server", parameters=[])
+        path: operation(key, summary, media, schema, tag="server", parameters=extra.get(path, []))
         for path, key, summary, media, schema in rows
     }
 
 
 def layer_paths(catalogue: Catalogue, language: str) -> dict[str, Any]:
-    """Paths of every layer's collection, with the properties that can be filtered on."""
-    return {
+    """Paths of every layer's collection, with the properties that can be filtered on.
+
+    Where no layer is listed they are written once, for any collection.
+    """
+    paths = {
         path: entry for spec in catalogue for path, entry in _layer_paths(spec, language).items()
+    }
+    return paths or _any_paths()
+
+
+def _any_paths() -> dict[str, Any]:
+    home, own = "/collections/{collectionId}", [ref("collectionId")]
+    rows: tuple[tuple[str, str, str, str, str, list[Any]], ...] = (
+        ("", "describe", "Collection", JSON, "collection", []),
+        ("/queryables", "queryables", "Queryables", SCHEMA, "anything", []),
+        ("/schema", "schema", "Schema", SCHEMA, "anything", []),
+        ("/items", "items", "Items", GEOJSON, "featureCollection",
+         [ref(name) for name in RESERVED if name not in ("f", "lang")]),
+        ("/items/{featureId}", "item", "One item", GEOJSON, "feature",
+         [ref(name) for name in ("featureId", "crs", "properties", "skipGeometry", "as_of")]),
+    )  # fmt: skip
+    return {
+        home + tail: operation(key, title, media, kind, tag="data", parameters=[*own, *more])
+        for tail, key, title, media, kind, more in rows
     }
 
 
@@ -214,7 +239,11 @@ def _parameters(systems: list[str]) -> dict[str, Any]:
     )
     named = {row["name"]: row for row in rows}
     identifier = {"name": "featureId", "in": "path", "required": True, "schema": text}
-    return {**named, "featureId": identifier}
+    collection = {"name": "collectionId", "in": "path", "required": True, "schema": text}
+    named["collections"] = query_parameter("collections", "Names of collections.", words)
+    pages = {"type": "integer", "minimum": 1, "maximum": MOST_COLLECTIONS, "default": COLLECTIONS}
+    named["collectionLimit"] = query_parameter("limit", "Collections on one page.", pages)
+    return {**named, "featureId": identifier, "collectionId": collection}
 
 
 def _choice(*words: str) -> dict[str, Any]:

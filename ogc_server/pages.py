@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from layers.errors import StoreError
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS
 from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
@@ -120,14 +121,16 @@ def openapi(asked: Asked, document: dict[str, Any]) -> str:
 
 
 def collections(asked: Asked, document: dict[str, Any]) -> str:
-    """Return the layers, grouped by domain."""
+    """Return the layers of the page, grouped by domain."""
     catalogue, language = asked.catalogue, asked.language
+    here = {row["id"] for row in document["collections"]}
     groups = [
         (title, [_summary(catalogue, spec, language) for spec in specs])
-        for title, specs in by_domain(catalogue, language)
+        for title, specs in by_domain(catalogue.only(here), language)
     ]
     others = [row for row in document["collections"] if row["id"] not in catalogue.city.layers]
-    return _page(asked, "layers.html", groups=groups, others=others)
+    ways = {row["rel"]: row["href"] for row in document["links"]}
+    return _page(asked, "layers.html", groups=groups, others=others, links=ways)
 
 
 def by_domain(catalogue: Catalogue, language: str) -> list[tuple[str, list[LayerSpec]]]:
@@ -149,8 +152,15 @@ def _summary(catalogue: Catalogue, spec: LayerSpec, language: str) -> dict[str, 
         "title": spec.title.say(language),
         "description": spec.description.say(language),
         "kind": KINDS[spec.kind].say(language),
-        "rows": catalogue.count(catalogue.everything(spec.id)),
+        "rows": _number(catalogue, spec),
     }
+
+
+def _number(catalogue: Catalogue, spec: LayerSpec) -> str:
+    try:
+        return f"{catalogue.count(catalogue.everything(spec.id)):,}"
+    except StoreError:
+        return "–"
 
 
 def collection(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:

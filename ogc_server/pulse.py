@@ -40,6 +40,11 @@ class Pulse:
         self._waiting = 0
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def beats(self) -> bool:
+        """Whether anybody waits."""
+        return self._waiting > 0
+
     async def __aenter__(self) -> Pulse:
         """Begin to wait; the first one starts the task."""
         self._waiting += 1
@@ -88,13 +93,13 @@ class Pulse:
         return self._newest > number
 
 
-_PULSES: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Pulse]] = WeakKeyDictionary()
+_PULSES: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Pulse]] = WeakKeyDictionary()
 
 
 def pulse_of(store: Store) -> Pulse:
-    """Return the pulse of a store on the running event loop."""
+    """Return the pulse of a store's database on the running event loop."""
     pulses = _PULSES.setdefault(asyncio.get_running_loop(), {})
-    known = pulses.get(id(store))
-    if known is None or known._store is not store:
-        known = pulses[id(store)] = Pulse(store)
+    known = pulses.get(store.url)
+    if known is None or not known.beats:
+        known = pulses[store.url] = Pulse(store)
     return known

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from layers.errors import StoreError
 from layers.query import SortKey
 from layers.spec import LayerSpec
 from layers.text import Text
@@ -140,9 +141,9 @@ def _of_layer(
     ]
     if standard is not None:
         themes.append({"concepts": [{"id": c} for c in standard.codes], "scheme": standard.scheme})
-    rows = catalogue.count(catalogue.everything(spec.id))
+    rows, updated = _figures(catalogue, spec)
     more: dict[str, Any] = {
-        "updated": _updated(catalogue, spec),
+        "updated": updated,
         "themes": themes,
         "contacts": [
             {
@@ -227,6 +228,14 @@ def _formats(links: Links) -> list[dict[str, str]]:
         if one["rel"].rsplit("/", 1)[-1] in _DATA_RELS and one.get("type"):
             names.setdefault(one["type"], str(one.get("title", one["type"])))
     return [{"name": name, "mediaType": media} for media, name in names.items()]
+
+
+def _figures(catalogue: Catalogue, spec: LayerSpec) -> tuple[int | None, str | None]:
+    """Return the number of the reader's rows and the newest's time; None where it can't be read."""
+    try:
+        return catalogue.count(catalogue.everything(spec.id)), _updated(catalogue, spec)
+    except StoreError:
+        return None, None
 
 
 def _updated(catalogue: Catalogue, spec: LayerSpec) -> str | None:

@@ -77,11 +77,12 @@ def _collection(catalogue: Catalogue, spec: LayerSpec, base: str, language: str)
 
 def _definition(catalogue: Catalogue, language: str) -> Definition:
     text = {"type": "string"}
+    named = [spec.id for spec in catalogue if spec.has_geometry]
     parameters = {
         "styleId": {"name": "styleId", "in": "path", "required": True, "schema": text},
         "styledCollection": {
             "name": "styledCollection", "in": "path", "required": True,
-            "schema": {**text, "enum": [spec.id for spec in catalogue if spec.has_geometry]},
+            "schema": text | ({"enum": named} if named else {}),
         },
     }  # fmt: skip
     style = ref("styleId")

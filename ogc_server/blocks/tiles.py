@@ -95,13 +95,14 @@ def _path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _definition(catalogue: Catalogue, language: str) -> Definition:
     whole = {"type": "integer", "minimum": 0}
     named = [spec.id for spec in catalogue if spec.has_geometry]
+    one_of = {"enum": named} if named else {}
     words = {"type": "array", "items": {"type": "string"}}
     parameters = {
         "tileMatrixSetId": _path("tileMatrixSetId", {"type": "string", "enum": list(MATRIX_SETS)}),
         "tileMatrix": _path("tileMatrix", {"type": "string"}),
         "tileRow": _path("tileRow", whole),
         "tileCol": _path("tileCol", whole),
-        "tiledCollection": _path("tiledCollection", {"type": "string", "enum": named}),
+        "tiledCollection": _path("tiledCollection", {"type": "string"} | one_of),
         "collections": {
             "name": "collections", "in": "query", "required": False, "style": "form",
             "explode": False, "description": "Collections in the tile; all, if left out.",

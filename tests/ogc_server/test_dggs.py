@@ -219,14 +219,14 @@ class TestWalls:
     def test_a_layer_that_can_not_be_read_spoils_no_other(
         self, city: City, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = store.meeting
+        real = type(store).meeting
 
-        def broken(layers: Any, *rest: Any, **more: Any) -> Any:
+        def broken(self: Store, layers: Any, *rest: Any, **more: Any) -> Any:
             if "ferry" in layers:
                 raise StoreError("no such table: ferry")
-            return real(layers, *rest, **more)
+            return real(self, layers, *rest, **more)
 
-        monkeypatch.setattr(store, "meeting", broken)
+        monkeypatch.setattr(type(store), "meeting", broken)
         client = served(city, store, LOCAL)
         zone = zone_of_a_mark(client, 3)
         found = body(client, f"/dggs/H3/zones/{zone}/data?f=geojson")
