@@ -8,7 +8,9 @@ from typing import Any
 from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from ogc_server.block import Definition
-from ogc_server.openapi import ref
+from ogc_server.features import JSON
+from ogc_server.openapi import operation, ref
+from ogc_server.painting import PARAMETERS as COLOURS
 from ogc_server.raster_definition import binary_answers, choice, query
 from ogc_server.viewport import MOST_SIDE
 
@@ -53,6 +55,37 @@ def map_definition(specs: Sequence[LayerSpec | RasterSpec]) -> Definition:
         paths[f"/collections/{spec.id}/map"] = _operation(key, title, [formats, *shared], each)
     described = {"MapImage": {"description": "The image.", "content": images}}
     return Definition(paths=paths, parameters=names, responses=described)
+
+
+def tile_definition(specs: Sequence[LayerSpec | RasterSpec]) -> Definition:
+    """Paths of map tiles, written once for all collections that are drawn."""
+    drawn = {
+        "name": "drawnCollection",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "enum": [spec.id for spec in specs]},
+    }
+    home = "/collections/{drawnCollection}/map/tiles"
+    one, tms = [ref("drawnCollection")], "{tileMatrixSetId}"
+    rows = (
+        (home, "collection.map.getTileSetsList", "Map tile sets", one),
+        (f"{home}/{tms}", "collection.map.getTileSet", "A map tile set",
+         [*one, ref("tileMatrixSetId")]),
+    )  # fmt: skip
+    paths: dict[str, Any] = {
+        path: operation(key, said, JSON, "anything", tag="data", parameters=more)
+        for path, key, said, more in rows
+    }
+    image = {"type": "string", "format": "binary"}
+    place = [ref(n) for n in ("tileMatrixSetId", "tileMatrix", "tileRow", "tileCol", "datetime")]
+    colours = [ref(f"map-{name}") for name in COLOURS]
+    paths[f"{home}/{tms}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"] = _operation(
+        "collection.map.getTile",
+        "A map tile",
+        [choice("f", "Format of the image.", "png", "jpeg"), *one, *place, *colours],
+        binary_answers({"image/png": image, "image/jpeg": image}),
+    )
+    return Definition(paths=paths, parameters={"drawnCollection": drawn})
 
 
 def _operation(

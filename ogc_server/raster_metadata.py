@@ -10,6 +10,7 @@ from ogc_server.catalogue import Catalogue
 from ogc_server.coverage import COVJSON, GEOTIFF
 from ogc_server.edr.observed import RASTER_QUERIES, members, raster_parameters
 from ogc_server.features import HTML, JSON, collection_url, link
+from ogc_server.map_tilesets import map_tileset_links
 from ogc_server.metadata import SCHEMA, describes_itself
 from ogc_server.rasters import Raster
 from ogc_server.reference import CRS84, swaps_axes, uri_of, uris
@@ -81,6 +82,7 @@ def _links(spec: RasterSpec, base: str) -> Links:
         link(f"{_REL}coverage", COVJSON, "Coverage as CoverageJSON", f"{url}/coverage?f=covjson"),
         link(f"{_REL}map", "image/png", "Map as PNG", f"{url}/map?f=png"),
         link(f"{_REL}map", "image/jpeg", "Map as JPEG", f"{url}/map?f=jpeg"),
+        *map_tileset_links(base, spec.id),
         link(f"{_REL}schema", SCHEMA, "Schema", f"{url}/schema?f=json"),
         link("root", JSON, "Landing page", f"{base}/?f=json"),
         link("describedby", HTML, "Schema as HTML", f"{url}/schema?f=html"),

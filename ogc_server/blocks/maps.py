@@ -9,16 +9,16 @@ from starlette.responses import Response
 
 from layers.spec import LayerSpec
 from ogc_server import maps
-from ogc_server.answers import data_answer, etag, unchanged
 from ogc_server.asked import Asked
 from ogc_server.block import Block, Definition, Door, Links
-from ogc_server.catalogue import Catalogue, Memory
+from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
 from ogc_server.features import collection_url, link
+from ogc_server.map_answer import FORMATS, map_answer
 from ogc_server.map_definition import map_definition
 from ogc_server.map_page import map_page
 from ogc_server.maps import Subject
-from ogc_server.painting import JPEG, PNG, encode, on_background, parse_background
+from ogc_server.painting import JPEG, PNG
 from ogc_server.painting import PARAMETERS as COLOURS
 from ogc_server.raster_metadata import systems
 from ogc_server.rasters import Raster, rasters
@@ -28,23 +28,18 @@ from ogc_server.viewport import PARAMETERS as VIEWS
 from ogc_server.viewport import parse_viewport
 
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/map"
-_FORMATS = ("png", "jpeg")
-_MEDIA = {"png": PNG, "jpeg": JPEG}
-# What clients ask for again are maps of the size of a screen or a tile, not prints.
-_PICTURES = Memory(128)
-_KEPT_PIXELS = 1 << 21
 
 
 def collection_map(request: Request) -> Response:
     """Answer ``/collections/{id}/map``: one collection as an image."""
-    asked = Asked(request, _FORMATS, several=("subset",))
+    asked = Asked(request, FORMATS, several=("subset",))
     asked.refuse_parameters(*VIEWS, *PARTS, *COLOURS)
     return _image(asked, maps.one(asked, request.path_params["layer"]))
 
 
 def city_map(request: Request) -> Response:
     """Answer ``/map``: the page for people, or the whole city as an image for who wants one."""
-    asked = Asked(request, ("html", *_FORMATS), several=("subset",))
+    asked = Asked(request, ("html", *FORMATS), several=("subset",))
     if asked.format == "html":
         return map_page(request)
     asked.refuse_parameters("collections", *VIEWS, *PARTS, *COLOURS)
@@ -60,8 +55,6 @@ def _image(asked: Asked, subject: Subject) -> Response:
         for uri in systems(asked.catalogue, drawn)
     )
     part = parse_part(values, city, *known)
-    background = parse_background(values, asked.format)
-    scenes = maps.scenes_of(subject, part)
     view = parse_viewport(
         values,
         part,
@@ -71,20 +64,7 @@ def _image(asked: Asked, subject: Subject) -> Response:
         pixel_m=maps.own_pixel_m(subject),
         systems=known,
     )
-    told = maps.map_headers(asked, subject, scenes, view, part)
-    state = maps.state(asked, subject)
-    tag = etag(asked.request, state)
-    held = unchanged(asked.request, tag)
-    if held is not None:
-        return held
-
-    def make() -> bytes:
-        image = maps.draw(asked, subject, view, part)
-        return encode(on_background(image, view.grid, background), asked.format)
-
-    # The tag holds the edition and name of the audience's catalogue, the address and the state.
-    body = _PICTURES.get((tag, asked.format), make) if view.grid.size <= _KEPT_PIXELS else make()
-    return data_answer(body, _MEDIA[asked.format], tag, **told)
+    return map_answer(asked, subject, part, view)
 
 
 def _members(catalogue: Catalogue, spec: LayerSpec, base: str, language: str) -> dict[str, Any]:

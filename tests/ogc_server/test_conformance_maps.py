@@ -131,6 +131,48 @@ def test_ogcapi_maps_1_collections_selection(shown: TestClient) -> None:
         assert shown.get(f"/map?f=png&collections={bad}").status_code == 400, bad
 
 
+def test_ogcapi_maps_1_tilesets(shown: TestClient, city: City) -> None:
+    for key in ("land_cover", "navigation_mark"):
+        links = body(shown, f"/collections/{key}")["links"]
+        [href] = [x["href"] for x in links if x["rel"].endswith("/tilesets-map")]
+        for summary in body(shown, href)["tilesets"]:
+            [own] = [x["href"] for x in summary["links"] if x["rel"] == "self"]
+            described = body(shown, own)
+            assert described["dataType"] == "map" and described["crs"] == summary["crs"]
+            [scheme] = [x for x in described["links"] if x["rel"].endswith("tiling-scheme")]
+            matrices = body(shown, scheme["href"])["tileMatrices"]
+            for link in (x for x in described["links"] if x.get("templated")):
+                limits = described["tileMatrixSetLimits"][14]
+                address = link["href"].format(
+                    tileMatrix=matrices[14]["id"],
+                    tileRow=limits["minTileRow"], tileCol=limits["minTileCol"],
+                )  # fmt: skip
+                answer = shown.get(address)
+                assert (answer.status_code, answer.headers["content-type"]) == (200, link["type"])
+                assert Image.open(io.BytesIO(answer.content)).size == (256, 256)
+    tiles_have_the_colours_of_the_map(shown, city)
+    for bad, status in (("/0/0/x", 400), ("/0/0/1", 404), ("/99/0/0", 404)):
+        assert shown.get(f"{COVER}/tiles/WebMercatorQuad{bad}").status_code == status
+    assert shown.get(f"{COVER}/tiles/Mars").status_code == 404
+    assert shown.get(f"{COVER}/tiles/WebMercatorQuad/0/0/0?width=3").status_code == 400
+
+
+def tiles_have_the_colours_of_the_map(client: TestClient, city: City) -> None:
+    for row, column in [(7, 7), (22, 33), (37, 52)]:
+        x, y = spot(row, column, "EPSG:3857")
+        side = 2 * 20_037_508.342789244 / 2**16
+        left, top = int((x + side * 2**15) / side), int((side * 2**15 - y) / side)
+        box = [left * side - side * 2**15, 0, (left + 1) * side - side * 2**15, 0]
+        box[1], box[3] = side * 2**15 - (top + 1) * side, side * 2**15 - top * side
+        address = f"{COVER}/tiles/WebMercatorQuad/16/{top}/{left}"
+        expected = colour(city, int(scenes.cover(2021)[row, column]))
+        assert at(image(client, address), box, (x, y)) == expected
+        old = colour(city, int(scenes.cover(2019)[row, column]))
+        assert at(image(client, f"{address}?datetime=2019"), box, (x, y)) == old
+        beside = f"{COVER}/tiles/WebMercatorQuad/16/0/0"
+        assert tuple(image(client, f"{beside}?bgcolor=red")[9, 9]) == (255, 0, 0, 255)
+
+
 def test_ogcapi_maps_1_background(shown: TestClient) -> None:
     wide = f"bbox={WEST - 1500},{SOUTH},{EAST},{NORTH}&bbox-crs={URI}&width=120&height=40&crs={URI}"
     data = image(shown, f"{COVER}?{wide}")[1:, 60:]
