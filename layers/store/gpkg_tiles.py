@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Double,
     FromClause,
     Integer,
     Select,
+    Table,
     Text,
+    bindparam,
     func,
     or_,
     select,
@@ -31,22 +35,53 @@ from layers.tiles.content import FID, LARGEST, LEAST_UNITS
 from layers.tiles.matrix import Tile
 
 _ID_BYTES = 6
+_STATEMENTS_KEPT = 2048
 
 
 def rows_in_tile(
     connection: Connection, tables: LayerTables, query: Query, tile: Tile, most: int
 ) -> bytes | None:
     """One layer of the current rows; None where the tile meets more than ``most``."""
-    table, tree = tables.current, rtree(tables.current)
-    near = overlap(tree, tile.envelope)
     found = _conditions(tables, query)
-    candidates = select(tree.c.id).where(near).limit(most + 1).subquery()
-    number = connection.scalar(select(func.count()).select_from(candidates))
-    if number is not None and number > most and not found:
-        return None
-    statement = _columns(tables, tile).where(table.c.gid == tree.c.id, near, *found)
-    rows = connection.execute(statement.limit(most + 1)).all()
+    names = ("west", "south", "east", "north")
+    given = {**dict(zip(names, tile.envelope, strict=True)), "more": most + 1}
+    if not found:
+        number = connection.scalar(_met(tables.current), given)
+        if number is not None and number > most:
+            return None
+    statement = _near_rows(tables.current, tuple(tile_attributes(tables, tile)))
+    rows = connection.execute(statement.where(*found) if found else statement, given).all()
     return None if len(rows) > most else drawn(tables, tile, rows)
+
+
+_WEST, _SOUTH, _EAST, _NORTH = (
+    bindparam(name, type_=Double) for name in ("west", "south", "east", "north")
+)
+_MORE: ColumnElement[int] = bindparam("more", type_=Integer)
+
+
+def _near(tree: FromClause) -> ColumnElement[bool]:
+    return (
+        (tree.c.minx <= _EAST) & (tree.c.maxx >= _WEST)
+        & (tree.c.miny <= _NORTH) & (tree.c.maxy >= _SOUTH)
+    )  # fmt: skip
+
+
+# Statements are kept, for putting one together takes longer than its answer for a tile close by.
+@lru_cache(maxsize=_STATEMENTS_KEPT)
+def _met(table: Table) -> Select[Any]:
+    """Number of rows whose box meets a box, counted no further than ``more``."""
+    tree = rtree(table)
+    candidates = select(tree.c.id).where(_near(tree)).limit(_MORE).subquery()
+    return select(func.count()).select_from(candidates)
+
+
+@lru_cache(maxsize=_STATEMENTS_KEPT)
+def _near_rows(table: Table, wanted: tuple[tuple[str, str], ...]) -> Select[Any]:
+    """Rows whose box meets a box, at most ``more``."""
+    tree = rtree(table)
+    near = table.c.gid == tree.c.id, _near(tree)
+    return _columns(table, wanted).where(*near).limit(_MORE)
 
 
 def largest_in_tile(
@@ -58,7 +93,7 @@ def largest_in_tile(
     least = tile.degrees(LEAST_UNITS)
     large = or_(width >= least, height >= least)
     statement = (
-        _columns(tables, tile)
+        _columns(table, tile_attributes(tables, tile))
         .where(table.c.gid == tree.c.id, overlap(tree, tile.envelope), large)
         .where(*_conditions(tables, query))
         .order_by(func.max(width, height).desc(), table.c.gid)
@@ -77,7 +112,9 @@ def rows_by_scan(
     most: int,
 ) -> bytes | None:
     """One layer of rows of any relation, such as those of a moment in the past."""
-    statement = _columns(tables, tile, relation).select_from(relation).where(*found)
+    statement = (
+        _columns(relation, tile_attributes(tables, tile)).select_from(relation).where(*found)
+    )
     rows = connection.execute(statement.limit(most + 1)).all()
     return None if len(rows) > most else drawn(tables, tile, rows)
 
@@ -87,14 +124,14 @@ def _conditions(tables: LayerTables, query: Query) -> list[ColumnElement[bool]]:
     return conditions(GeoPackageGrammar(), tables.spec, query, standing)
 
 
-def _columns(tables: LayerTables, tile: Tile, relation: FromClause | None = None) -> Select[Any]:
+def _columns(relation: FromClause, wanted: Sequence[tuple[str, str]]) -> Select[Any]:
     """``fid``, geometry, cell, then what the tile carries, as SQLite keeps it."""
-    columns = (tables.current if relation is None else relation).c
+    columns = relation.c
     kept = [
         columns[name] if kind in ("string", "integer", "number")
         # As the file has it: nothing is gained by making times of texts, and texts of them again.
         else type_coerce(columns[name], Integer if kind == "boolean" else Text)
-        for name, kind in tile_attributes(tables, tile)
+        for name, kind in wanted
     ]  # fmt: skip
     return select(columns.fid, columns.geometry, columns.h3, *kept)
 

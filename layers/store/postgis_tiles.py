@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Double,
     FromClause,
+    Integer,
     LargeBinary,
     Select,
     Text,
+    bindparam,
     cast,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -30,6 +33,8 @@ _INSTANT = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 # Numbers below 2⁴⁸ are exact in a browser.
 _NUMBER_BITS = 48
 _GEOMETRY, _ID = "mvt_geometry", "mvt_id"
+_ENVELOPE = ("west", "south", "east", "north")
+_BOUNDS = ("minx", "miny", "maxx", "maxy")
 
 
 def rows_in_tile(
@@ -44,20 +49,43 @@ def rows_in_tile(
 
     One statement: the database counts so far first, and draws only where there are not too many.
     """
-    near = _near(relation, tile)
+    wanted, srid = tuple(tile_attributes(tables, tile)), tile.matrix_set.srid
+    make = _statement if found else _kept_statement
+    statement = make(relation, tuple(found), wanted, srid, tables.spec.id)
+    given = {
+        **dict(zip(_ENVELOPE, tile.envelope, strict=True)),
+        **dict(zip(_BOUNDS, tile.bounds, strict=True)),
+        "most": most,
+        "more": most + 1,
+    }
+    met, body = connection.execute(statement, given).one()
+    return None if met > most else bytes(body)
+
+
+def _statement(
+    relation: FromClause,
+    found: tuple[ColumnElement[bool], ...],
+    wanted: tuple[tuple[str, str], ...],
+    srid: int,
+    name: str,
+) -> Select[Any]:
+    near = _near(relation)
     candidates: Select[Any] = select(literal_column("1")).select_from(relation).where(*found, near)
-    some = candidates.limit(most + 1).subquery()
+    some = candidates.limit(bindparam("more", type_=Integer)).subquery()
     number = select(func.count().label("number")).select_from(some).cte("met")
     counted = select(number.c.number).scalar_subquery()
     rows = (
-        select(*_columns(tables, relation, tile))
+        select(*_columns(relation, wanted, srid))
         .select_from(relation)
-        .where(*found, near, counted <= literal(most))
+        .where(*found, near, counted <= bindparam("most", type_=Integer))
         .subquery("drawn")
     )
-    tiled = select(_as_mvt(tables)).select_from(rows).scalar_subquery()
-    met, body = connection.execute(select(counted, tiled)).one()
-    return None if met > most else bytes(body)
+    tiled = select(_as_mvt(name)).select_from(rows).scalar_subquery()
+    return select(counted, tiled)
+
+
+# Putting a statement together takes longer than its answer for a tile close by.
+_kept_statement = lru_cache(maxsize=2048)(_statement)
 
 
 def largest_in_tile(
@@ -72,34 +100,39 @@ def largest_in_tile(
     width = func.ST_XMax(shape) - func.ST_XMin(shape)
     height = func.ST_YMax(shape) - func.ST_YMin(shape)
     least = tile.degrees(LEAST_UNITS)
-    columns = _columns(tables, relation, tile)
+    columns = _columns(relation, tile_attributes(tables, tile), tile.matrix_set.srid)
     large = (
         select(*columns, relation.c.h3.label("own_cell"))
         .select_from(relation)
-        .where(*found, _near(relation, tile), or_(width >= least, height >= least))
+        .where(*found, _near(relation), or_(width >= least, height >= least))
         .order_by(func.greatest(width, height).desc(), relation.c.gid)
         .limit(LARGEST)
         .cte("large")
     )
     rows = select(*[large.c[column.name] for column in columns]).subquery("drawn")
-    tiled = select(_as_mvt(tables)).select_from(rows).scalar_subquery()
+    tiled = select(_as_mvt(tables.spec.id)).select_from(rows).scalar_subquery()
     cells = select(func.array_agg(large.c.own_cell)).scalar_subquery()
-    body, own = connection.execute(select(tiled, cells)).one()
+    given = {
+        **dict(zip(_ENVELOPE, tile.envelope, strict=True)),
+        **dict(zip(_BOUNDS, tile.bounds, strict=True)),
+    }
+    body, own = connection.execute(select(tiled, cells), given).one()
     return bytes(body), [cell for cell in own or [] if cell is not None]
 
 
-def _near(relation: FromClause, tile: Tile) -> ColumnElement[bool]:
-    envelope = func.ST_MakeEnvelope(*tile.envelope, literal_column("4326"))
+def _near(relation: FromClause) -> ColumnElement[bool]:
+    corners = [bindparam(name, type_=Double) for name in _ENVELOPE]
+    envelope = func.ST_MakeEnvelope(*corners, literal_column("4326"))
     condition: ColumnElement[bool] = relation.c.geometry.op("&&", is_comparison=True)(
         type_coerce(envelope, Text)
     )
     return condition
 
 
-def _as_mvt(tables: LayerTables) -> ColumnElement[bytes]:
+def _as_mvt(name: str) -> ColumnElement[bytes]:
     return func.ST_AsMVT(
         literal_column("drawn"),
-        tables.spec.id,
+        name,
         literal_column(str(EXTENT)),
         literal_column(f"'{_GEOMETRY}'"),
         literal_column(f"'{_ID}'"),
@@ -107,14 +140,17 @@ def _as_mvt(tables: LayerTables) -> ColumnElement[bytes]:
     )
 
 
-def _columns(tables: LayerTables, relation: FromClause, tile: Tile) -> list[ColumnElement[Any]]:
-    srid: ColumnElement[Any] = literal_column(str(tile.matrix_set.srid))
+def _columns(
+    relation: FromClause, wanted: Sequence[tuple[str, str]], srid: int
+) -> list[ColumnElement[Any]]:
+    system: ColumnElement[Any] = literal_column(str(srid))
     placed: ColumnElement[Any] = relation.c.geometry
-    if tile.matrix_set.srid != 4326:
-        placed = func.ST_Transform(placed, srid)
+    if srid != 4326:
+        placed = func.ST_Transform(placed, system)
+    corners = [bindparam(name, type_=Double) for name in _BOUNDS]
     shape = func.ST_AsMVTGeom(
         placed,
-        func.ST_MakeEnvelope(*tile.bounds, srid),
+        func.ST_MakeEnvelope(*corners, system),
         literal_column(str(EXTENT)),
         literal_column(str(BUFFER)),
         literal_column("true"),
@@ -122,9 +158,7 @@ def _columns(tables: LayerTables, relation: FromClause, tile: Tile) -> list[Colu
     fid = relation.c.fid
     mask: ColumnElement[Any] = literal_column(str((1 << _NUMBER_BITS) - 1))
     number = func.hashtextextended(fid, literal_column("0")).op("&")(mask)
-    values = [
-        _plain(relation.c[name], kind).label(name) for name, kind in tile_attributes(tables, tile)
-    ]
+    values = [_plain(relation.c[name], kind).label(name) for name, kind in wanted]
     return [
         number.label(_ID),
         fid.label(FID),

@@ -125,7 +125,12 @@ def _sized(body: bytes) -> bytes:
     return _varint(len(body)) + body
 
 
+_SHORT = [bytes([value]) for value in range(0x80)]
+
+
 def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return _SHORT[value]
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)

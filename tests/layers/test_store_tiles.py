@@ -181,3 +181,15 @@ def test_a_register_has_no_tiles(store: Store) -> None:
     store.create(spec)
     with pytest.raises(QueryError, match="without places"):
         store.tile(Query("register"), tile_at(0))
+
+
+def test_what_reaches_to_the_poles_is_drawn(store: Store) -> None:
+    spec = make_spec("ground", "Geometry", resolution=1)
+    store.create(spec)
+    world = shapely.box(-170, 10, 170, 89.9)
+    line = shapely.LineString([(0, -90), (0, 90)])
+    put(store, spec, make_rows(["area", "line", "pole"], [world, line, shapely.Point(0, 90)]))
+    for matrix_set in MATRIX_SETS.values():
+        for level in (0, 3):
+            layers = read(store.tile(Query("ground"), Tile(matrix_set, level, 0, 0)))
+            assert "area" in {f["properties"]["fid"] for f in layers["ground"]}
