@@ -23,6 +23,7 @@ from tests.absent import absent
 
 WEB = Path(__file__).parent / "web"
 MODULES, BUILT = WEB / "node_modules", WEB / "built"
+_STATIC = Path(__file__).parents[2] / "ogc_server" / "static"
 _ASSETS = MODULES / "@arcgis" / "core" / "assets"
 
 
@@ -76,12 +77,14 @@ def bundle(entry: str) -> None:
 
 
 class _Pages(SimpleHTTPRequestHandler):
-    """Files of the built pages, of the sources beside them, and of the ArcGIS assets."""
+    """Files of the built pages, of the sources beside them, and of the map libraries."""
 
     def translate_path(self, path: str) -> str:
         name = urlsplit(path).path.lstrip("/")
         if name.startswith("assets/"):
             return str(_ASSETS / os.path.normpath(name.removeprefix("assets/")))
+        if name.startswith("maplibre/"):
+            return str(_STATIC / os.path.normpath(name))
         built = BUILT / os.path.normpath(name)
         return str(built if built.is_file() else WEB / os.path.normpath(name))
 

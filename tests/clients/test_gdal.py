@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import LAYER, Served
+from tests.clients.conftest import INTERNAL, LAYER, Guarded, Served
 
 pytestmark = pytest.mark.client
 
@@ -64,4 +65,50 @@ def test_gdal_pushes_a_box_and_an_attribute_down(run: Callable[..., str], served
 
 def test_a_register_without_places_is_read(run: Callable[..., str], served: Served) -> None:
     told = run("ogrinfo", "-al", f"OAPIF:{served.url}", "vessel_registry")
-    assert told.count("OGRFeature(vessel_registry)") == served.count("vessel_registry")
+    assert told.count("OGRFeature(vessel_registry)") == served.count("wim_station")
+
+
+def test_the_other_driver_lists_and_reads_the_collections(
+    run: Callable[..., str], served: Served
+) -> None:
+    listed = run("ogrinfo", f"OGCAPI:{served.url}")
+    assert all(f"/collections/{spec.id}?" in listed for spec in served.city.layers.values())
+    source = f"OGCAPI:{served.url}/collections/wim_station"
+    told = run("ogrinfo", "-so", "-al", "-oo", "API=ITEMS", source)
+    count = re.search(r"Feature Count: (\d+)", told)
+    assert count and int(count[1]) == served.count("wim_station")
+
+
+def test_tiles_are_read_one_by_one(run: Callable[..., str], served: Served) -> None:
+    minx, miny, maxx, maxy = served.extent()
+    tile = tile_of(minx + (maxx - minx) / 2, miny + (maxy - miny) / 2, 14)
+    url = f"{served.url}/collections/{LAYER}/tiles/WebMercatorQuad/{tile}?f=mvt"
+    told = run("ogrinfo", "-so", "-al", f"MVT:/vsicurl/{url}")
+    count = re.search(rf"Layer name: {LAYER}\b.*?Feature Count: (\d+)", told, re.S)
+    assert count and int(count[1]) > 0
+
+
+def tile_of(lon: float, lat: float, level: int) -> str:
+    """Level, row and column of the tile that a place lies in."""
+    x = (lon + 180) / 360
+    y = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+    return f"{level}/{int(y * 2**level)}/{int(x * 2**level)}"
+
+
+@pytest.mark.parametrize("way", ["GDAL_HTTP_USERPWD", "GDAL_HTTP_HEADERS"])
+def test_with_credentials_an_internal_layer_is_read(
+    run: Callable[..., str], guarded: Guarded, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "GDAL_HTTP_USERPWD": f"{guarded.name}:{guarded.secret}",
+        "GDAL_HTTP_HEADERS": f"Authorization: Bearer {guarded.token}",
+    }
+    monkeypatch.setenv(way, told[way])
+    seen = run("ogrinfo", "-so", f"OAPIF:{guarded.url}", INTERNAL)
+    count = re.search(r"Feature Count: (\d+)", seen)
+    assert count and int(count[1]) == guarded.count(INTERNAL) > 0
+
+
+def test_without_them_it_does_not_exist(run: Callable[..., str], guarded: Guarded) -> None:
+    listed = run("ogrinfo", f"OAPIF:{guarded.url}")
+    assert LAYER in listed and INTERNAL not in listed
