@@ -91,11 +91,9 @@ class TiledStore(SqlStore):
         return _by_cell(rows, Counter(drawn.tolist()))
 
     def _looked_up(
-        self, relation: FromClause, tables: LayerTables, by: tuple[int, ...] | None
+        self, relation: FromClause, tables: LayerTables, by: tuple[int, ...]
     ) -> FromClause:
-        """Rows found by the index on their cells."""
-        if by is None:
-            return relation
+        """Rows found by the index on their cells, which alone says all that is counted."""
         ranges = self.grammar.ranges(merged(descendants(tables.spec, cell) for cell in by))
         return ranges.join(relation, relation.c.h3.between(ranges.c.low, ranges.c.high))
 

@@ -25,7 +25,7 @@ from layers.tiles.shapes import Geometries, shapes
 _FIRST_RESOLUTION, _RESOLUTIONS_A_LEVEL = 0.7, 0.7124
 # So many resolutions coarser are the cells that rows are looked up by, a few dozen to a tile.
 _LOOKED_UP_BY = 2
-# Above this a tile is so large a part of the world that it isn't looked up by cells.
+# Above this a tile is so large a part of the world that all cells are looked up.
 _LOCAL_FROM = 5
 _KM_A_DEGREE = 111.2
 # The last digits of a cell that vary: 7 bits of base cell and 3 for each resolution.
@@ -53,10 +53,10 @@ def resolution(level: int, finest: int) -> int:
     return min(finest, max(0, round(_FIRST_RESOLUTION + _RESOLUTIONS_A_LEVEL * level)))
 
 
-def looked_up_by(tile: Tile, of: int) -> tuple[int, ...] | None:
-    """Cells that hold all cells of resolution ``of`` which reach into a tile; None for all."""
+def looked_up_by(tile: Tile, of: int) -> tuple[int, ...]:
+    """Cells that hold all cells of resolution ``of`` which reach into a tile."""
     if tile.scale_level < _LOCAL_FROM:
-        return None
+        return tuple(sorted(h3.get_res0_cells()))
     coarser = max(0, of - _LOOKED_UP_BY)
     # Descendants stick out of their ancestor a little, by less than an edge of it.
     box = _widened(tile.envelope, h3.average_hexagon_edge_length(coarser, "km"))
