@@ -24,6 +24,8 @@ MODULES = (
     "bench_rules",
     "bench_movers",
     "bench_tiles",
+    "bench_cells",
+    "bench_catalogue",
 )
 _ROWS = "--rows"
 LIBRARIES = ("pygeoapi", "pyais", "shapely", "pyogrio", "SQLAlchemy", "numpy", "pandas", "h3")
