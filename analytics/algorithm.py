@@ -26,9 +26,9 @@ JSON = "application/json"
 GEOJSON = "application/geo+json"
 CSV = "text/csv"
 TEXT = "text/plain"
-# What an input is, beyond its JSON type: a layer of the city may be named or given by reference, a
-# box comes with its reference system.
-Kind = Literal["value", "layer", "bbox"]
+# What an input is, beyond its JSON type: a layer or raster of the city may be named or given by
+# reference, a box comes with its reference system.
+Kind = Literal["value", "layer", "raster", "bbox"]
 _ABOUT = "onemap"
 # As the standard describes boxes (OGC 18-062r2, table 13).
 BBOX: dict[str, Any] = {

@@ -38,7 +38,7 @@ class ZonalInputs(Inputs):
     """Which polygons, which band of which scene."""
 
     collection: str = given("Polygons of", "面图层", kind="layer", max_length=100)
-    raster: str = given("Raster", "栅格", kind="layer", max_length=100)
+    raster: str = given("Raster", "栅格", kind="raster", max_length=100)
     band: str | None = given(
         "Band, the first by default", "波段（默认第一个）", None, max_length=100
     )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from analytics.algorithm import BBOX, About, Algorithm, Output, about
 from layers.store.jobs import Job
+from layers.text import Text
 from ogc_server.features import HTML, JSON, link
 from ogc_server.times import write_instant
 
@@ -82,14 +83,15 @@ def inputs(algorithm: Algorithm, language: str) -> Document:
     return described
 
 
+_BY_NAME = Text(
+    en='Id of a collection of this server, or its address as {"href": …}.',
+    zh='本服务中数据集的编号，或其地址 {"href": …}。',
+)
+
+
 def _words(told: About, language: str) -> str:
-    if told.kind == "layer":
-        return (
-            '图层的编号，或其地址 {"href": …}。'
-            if language == "zh"
-            else 'Id of a layer, or its address as {"href": …}.'
-        )
-    return told.title.say(language)
+    text = _BY_NAME if told.kind in ("layer", "raster") else told.title
+    return text.say(language)
 
 
 def _schema(made: Mapping[str, Any], told: About) -> Document:
@@ -152,10 +154,23 @@ def duration_s(record: Job, now: datetime) -> float | None:
     return ((record.finished or now) - record.started).total_seconds()
 
 
-def example(algorithm: Algorithm, layer: str) -> Document:
-    """A request to execute that a reader can begin with."""
+def example(algorithm: Algorithm, known: Mapping[str, str]) -> Document:
+    """A request to execute that a reader can begin with.
+
+    Parameters
+    ----------
+    known : a layer and a raster that the reader has, by kind of input.
+    """
+    described = inputs(algorithm, "en")
     made: Document = {}
     for name, field in algorithm.inputs.model_fields.items():
         if field.is_required():
-            made[name] = layer if about(field).kind == "layer" else 8
+            made[name] = known.get(about(field).kind) or _some(described[name]["schema"])
     return {"inputs": made or {next(iter(algorithm.inputs.model_fields)): "…"}}
+
+
+def _some(schema: Mapping[str, Any]) -> Any:
+    """Some value of a schema, of the right type at least."""
+    if schema.get("format") == "date-time":
+        return "2020-07-01T00:00:00Z"
+    return 8 if schema.get("type") in ("integer", "number") else "…"

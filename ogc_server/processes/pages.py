@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
-from analytics.algorithm import Algorithm
+from analytics.algorithm import Algorithm, about
+from layers.spec import GeometryType
 from layers.store.jobs import Job, Result
 from layers.text import Text
 from ogc_server.asked import Asked
 from ogc_server.pages import render
 from ogc_server.processes import documents
+from ogc_server.rasters import rasters
 
 _WORDS = {
     "processes": Text(en="Analyses", zh="分析服务"),
@@ -74,8 +76,17 @@ def processes(asked: Asked, document: dict[str, Any]) -> str:
 
 def process(asked: Asked, algorithm: Algorithm, document: dict[str, Any]) -> str:
     """One process with its inputs, its outputs and a request to begin with."""
-    example = next((spec.id for spec in asked.catalogue if spec.has_geometry), "layer")
-    request = documents.example(algorithm, example)
+    shown = rasters(asked.catalogue)
+    kinds = {about(field).kind for field in algorithm.inputs.model_fields.values()}
+    # What is held against a raster are areas.
+    wanted = ("Polygon", "MultiPolygon") if "raster" in kinds else get_args(GeometryType)
+    known = {
+        "layer": next(
+            (s.id for s in asked.catalogue if s.has_geometry and s.geometry in wanted), ""
+        ),
+        "raster": shown[0].spec.id if shown else "",
+    }
+    request = documents.example(algorithm, known)
     indented = orjson.dumps(request, option=orjson.OPT_INDENT_2).decode()
     schemas = {
         kind: {name: orjson.dumps(one["schema"]).decode() for name, one in document[kind].items()}

@@ -194,7 +194,7 @@ def _several(name: str, raw: Any, most: int, field: Any, catalogue: Catalogue, b
 def _one(name: str, raw: Any, field: Any, catalogue: Catalogue, base: str) -> Any:
     told = about(field)
     if isinstance(raw, dict) and "href" in raw and set(raw) <= _LINK:
-        if told.kind != "layer":
+        if told.kind not in ("layer", "raster"):
             raise InputError(name, "is taken by value; only layers of this server by reference")
         return _layer_at(name, raw["href"], base)
     if told.kind == "bbox":

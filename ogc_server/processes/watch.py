@@ -85,5 +85,6 @@ class Watch:
         """See `Progress.pause`."""
         end = self._clock() + timedelta(seconds=seconds)
         while (left := (end - self._clock()).total_seconds()) > 0:
-            self._stop.wait(min(left, _TURN_S))
             self(1 - left / seconds, "waiting")
+            self._stop.wait(min(left, _TURN_S))
+        self(1.0, "waiting")

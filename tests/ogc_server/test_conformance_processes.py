@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from collections.abc import Iterator
 from email import message_from_bytes
 from typing import Any
@@ -11,6 +14,7 @@ from jsonschema import Draft202012Validator
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from analytics.algorithms import discover
 from layers.city import City
 from layers.store import Store
 from ogc_server import create_app
@@ -227,6 +231,14 @@ def test_ogcapi_processes_1_html(jobs: TestClient, hand: ByHand) -> None:
     assert 'http-equiv="refresh"' not in jobs.get(f"{place}?f=html").text
     missing = jobs.get("/processes/nothing", headers={"Accept": "text/html"})
     assert missing.status_code == 404 and missing.text.startswith("<!doctype html>")
+
+
+def test_the_request_to_begin_with_fits(client: TestClient, shown: TestClient) -> None:
+    for algorithm in discover().values():
+        for server in (client, shown):
+            page = html.unescape(server.get(f"/processes/{algorithm.id}?f=html").text)
+            request = json.loads(re.search(r"-d '(\{.*\})' ", page)[1])  # type: ignore[index]
+            assert algorithm.read(request["inputs"]), algorithm.id
 
 
 def test_ogcapi_processes_1_oas30(client: TestClient) -> None:
