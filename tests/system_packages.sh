@@ -27,6 +27,8 @@ wanted=""
 for package in postgresql postgresql-15-postgis-3 gdal-bin qgis python3-qgis chromium fonts-noto-cjk; do
   have "$package" 2>/dev/null || wanted="$wanted $package"
 done
+# Node and npm may have come from elsewhere; their Debian packages are many.
+command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
 [ -z "$wanted" ] && exit 0
 if as_root_with_apt; then
   echo "installing for the tests:$wanted"

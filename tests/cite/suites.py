@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.cite import features_core, features_crs
+from tests.cite import edr, features_core, features_crs, processes, tiles
 
-SUITES = (features_core.SUITE, features_crs.SUITE)
+SUITES = (features_core.SUITE, features_crs.SUITE, tiles.SUITE, processes.SUITE, edr.SUITE)
