@@ -45,13 +45,21 @@ def document(
         "paths": {path: entry for part in parts for path, entry in part.paths.items()},
         "components": {
             "parameters": _parameters(uris(city))
-            | {name: entry for part in parts for name, entry in part.parameters.items()},
+            | {name: _open(entry) for part in parts for name, entry in part.parameters.items()},
             "schemas": _schemas()
             | {name: entry for part in parts for name, entry in part.schemas.items()},
             "responses": _responses()
             | {name: entry for part in parts for name, entry in part.responses.items()},
         },
     }
+
+
+def _open(parameter: dict[str, Any]) -> dict[str, Any]:
+    """Return a parameter that may have any value where the values to choose from are not listed."""
+    schema = parameter.get("schema", {})
+    if schema.get("enum") != []:
+        return parameter
+    return {**parameter, "schema": {k: value for k, value in schema.items() if k != "enum"}}
 
 
 def _version() -> str:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from layers.city import City
 from layers.store import Store
 from tests.ogc_server.conftest import BASE
-from tests.ogc_server.test_conformance import body
+from tests.ogc_server.test_conformance import body, feature_collections
 
 REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 HOMES = ("", "/collections/navigation_mark", "/collections/ferry")
@@ -87,7 +87,7 @@ def test_ogcapi_dggs_1_root_dggs(client: TestClient) -> None:
 
 
 def test_ogcapi_dggs_1_collection_dggs(client: TestClient) -> None:
-    for entry in body(client, "/collections")["collections"]:
+    for entry in feature_collections(client):
         href = rels(entry).get(REL + "dggrs-list")
         if href is None:
             continue
@@ -224,7 +224,7 @@ def test_ogcapi_dggs_1_data_geojson(client: TestClient, city: City, level: int) 
     outline = shapely.geometry.shape(body(client, f"/dggs/H3/zones/{zone}")["geometry"])
     found = body(client, f"/dggs/H3/zones/{zone}/data?f=geojson&limit=1000")
     expected = set()
-    for entry in body(client, "/collections")["collections"]:
+    for entry in feature_collections(client):
         for row in body(client, f"/collections/{entry['id']}/items?limit=1000")["features"]:
             if row["geometry"] and shapely.geometry.shape(row["geometry"]).intersects(outline):
                 expected.add((entry["id"], row["id"]))
