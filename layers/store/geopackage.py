@@ -49,6 +49,8 @@ from layers.tiles.matrix import Tile
 
 BUSY_S = 60
 _READERS = 16
+# Tiles are drawn by this process itself: more threads would only take turns for its interpreter.
+_DRAWN_AT_ONCE = 2
 _WRITES = "onemap_write"
 _BLOBS_AT_ONCE = 100_000
 _PAGES_KB = 16384
@@ -98,6 +100,7 @@ class GeoPackageStore(TiledStore):
         event.listen(engine, "begin", _begin)
         super().__init__(str(path), engine, GeoPackageGrammar(), city)
         self._alone, self._writer = threading.Lock(), _Writer()
+        self.drawing = threading.BoundedSemaphore(_DRAWN_AT_ONCE)
         self._features = GeoPackageFeatures(self._connect, self._ordered_gids)
         self._open()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,14 @@ from layers.tiles.matrix import Tile
 
 
 class TiledStore(SqlStore):
-    """A store in a SQL database that draws vector tiles."""
+    """A store in a SQL database that draws vector tiles.
+
+    Attributes
+    ----------
+    drawing : held while a tile is made.
+    """
+
+    drawing: AbstractContextManager[object] = nullcontext()
 
     @abstractmethod
     def _rows_in_tile(
@@ -52,7 +60,7 @@ class TiledStore(SqlStore):
         if not spec.has_geometry:
             raise QueryError(f"layer '{spec.id}' is a register without places")
         limit = most_rows(tile.scale_level) if most is None else most
-        with self.reading() as connection:
+        with self.drawing, self.reading() as connection:
             rows = self._rows_in_tile(connection, tables, query, tile, limit)
             if rows is not None:
                 return rows
