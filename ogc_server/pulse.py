@@ -45,6 +45,11 @@ class Pulse:
         """Whether anybody waits."""
         return self._waiting > 0
 
+    def look_at(self, store: Store) -> None:
+        """Look at the same database through another store, if nobody waits by the one so far."""
+        if not self.beats:
+            self._store = store
+
     async def __aenter__(self) -> Pulse:
         """Begin to wait; the first one starts the task."""
         self._waiting += 1
@@ -99,7 +104,6 @@ _PULSES: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Pulse]] = WeakKe
 def pulse_of(store: Store) -> Pulse:
     """Return the pulse of a store's database on the running event loop."""
     pulses = _PULSES.setdefault(asyncio.get_running_loop(), {})
-    known = pulses.get(store.url)
-    if known is None or not known.beats:
-        known = pulses[store.url] = Pulse(store)
+    known = pulses.setdefault(store.url, Pulse(store))
+    known.look_at(store)
     return known
