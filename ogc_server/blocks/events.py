@@ -193,7 +193,8 @@ def _definition(catalogue: Catalogue, language: str) -> Definition:
             "follow", "Whether to wait for what comes.", {"type": "boolean", "default": True}
         ),
     }
-    answer = {"description": _TITLE.say(language), "content": {EVENT_STREAM: {"schema": text}}}
+    # OpenAPI 3.0 can't say what one event of a stream is.
+    answer = {"description": _TITLE.say(language), "content": {EVENT_STREAM: {}}}
     identifier = {"name": "collectionId", "in": "path", "required": True, "schema": text}
     collections = query_parameter("collections", "Names of collections.", text)
     paths = {}

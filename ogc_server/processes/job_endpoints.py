@@ -59,6 +59,9 @@ def _fresh(answer: Response) -> Response:
 
 def _found(asked: Asked) -> list[Job]:
     values = asked.values
+    for name in _SEVERAL:
+        if values.get(name) == "":
+            raise bad_parameter(name, "is empty")
     processes = _names(values.get("processID"))
     statuses = _names(values.get("status"))
     for name in statuses or ():

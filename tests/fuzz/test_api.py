@@ -31,7 +31,7 @@ from ogc_server import create_app
 from tests.served import LAYER, filled_store
 
 pytestmark = pytest.mark.fuzz
-EXAMPLES = int(os.environ.get("ONEMAP_FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("ONEMAP_FUZZ_EXAMPLES", "8"))
 THOROUGH = EXAMPLES > 50
 # A layer of points with times, a register without places, and what the analyses write.
 LAYERS = {LAYER, "vessel_registry", "alert"}
