@@ -6,11 +6,13 @@ import json
 import math
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from layers.query import Query
 from tests.clients.conftest import INTERNAL, LAYER, Guarded, Served
 
 pytestmark = pytest.mark.client
@@ -112,3 +114,26 @@ def test_with_credentials_an_internal_layer_is_read(
 def test_without_them_it_does_not_exist(run: Callable[..., str], guarded: Guarded) -> None:
     listed = run("ogrinfo", f"OAPIF:{guarded.url}")
     assert LAYER in listed and INTERNAL not in listed
+
+
+_NEWER = """
+import json, sys, pyogrio
+found = pyogrio.read_dataframe(
+    f"OGCAPI:{sys.argv[1]}", layer=0, API="TILES", TILEMATRIXSET="WebMercatorQuad"
+)
+print(json.dumps({"version": pyogrio.__gdal_version__, "fids": sorted(set(found["fid"])),
+                  "crs": found.crs.to_epsg()}))
+"""
+
+
+def test_the_gdal_of_pyogrio_reads_vector_tiles_as_a_layer(served: Served) -> None:
+    # Debian's GDAL 3.6 opens no vector tiles by this driver.
+    address = f"{served.url}/collections/{INTERNAL}"
+    done = subprocess.run(
+        [sys.executable, "-c", _NEWER, address],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["crs"] == 3857 and found["version"] >= [3, 9]
+    assert found["fids"] == sorted(served.store.page(Query(INTERNAL)).fids)
