@@ -46,8 +46,7 @@ def _fill(store: Any, city: City) -> None:
     model = city.layer(_MODEL)
     chosen = next(p.values for p in model.properties if p.values)
     names = {p.name: p for p in model.properties if p.required}
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     with store.transaction() as transaction:
         for spec in city.layers.values():
             if not spec.id.startswith("layer_"):

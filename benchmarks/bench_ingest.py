@@ -88,8 +88,7 @@ def _decode(log: Path) -> None:
 def _store(city: City, log: Path, folder: Path) -> None:
     store = open_store(str(folder / "bench.gpkg"), city)
     try:
-        for spec in city.layers.values():
-            store.create(spec)
+        store.create(*city.layers.values())
         ais.take_in(city, store, folder, [log], at=datetime(2020, 7, 2, tzinfo=UTC))
     finally:
         store.close()

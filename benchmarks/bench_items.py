@@ -143,8 +143,7 @@ def _row(layer: str, name: str, found: dict[str, list[float]]) -> Iterator[dict[
 def _fill(url: str) -> None:
     city = City(CITY)
     store = open_store(url, city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     with store.transaction() as writing:
         for layer, (_, size) in LAYERS.items():
             spec = city.layer(layer)

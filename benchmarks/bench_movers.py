@@ -43,8 +43,7 @@ def run() -> list[dict[str, Any]]:
             positions.write("ais", table, f"batch-{number}")
             count += table.num_rows
         store = open_store(str(Path(folder) / "city.gpkg"), city)
-        for spec in city.layers.values():
-            store.create(spec)
+        store.create(*city.layers.values())
         client = TestClient(create_app(city, store, folder=Path(folder)), base_url=_BASE)
         rows = _measure(positions, client, f"{count:,} fixes, {VESSELS} vessels, seed {SEED}")
         store.close()

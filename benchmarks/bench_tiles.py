@@ -70,8 +70,7 @@ def fill(url: str, sizes: dict[str, int]) -> None:
     """Make a store with so many rows in each layer; polygons are about 80 m wide."""
     city = City(CITY)
     store = open_store(url, city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     for layer, size in sizes.items():
         spec = city.layer(layer)
         frame = rows(spec, city, size)

@@ -13,8 +13,7 @@ from onemap.home import Home
 
 def create_layers(city: City, store: Store) -> None:
     """Make the table of every declared layer; harmless where they exist."""
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
 
 
 def initialise(city: City, store: Store, home: Home, *, at: datetime) -> dict[str, Tally]:

@@ -43,8 +43,7 @@ class Served:
 def filled_store(city: City, path: Path, many: int = MANY, few: int = FEW) -> Store:
     """A GeoPackage with ``many`` rows of one layer and a ``few`` of each other."""
     store = open_store(str(path), city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     with store.transaction() as writing:
         for spec in city.layers.values():
             number = many if spec.id == LAYER else few

@@ -161,13 +161,13 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def create(self, spec: LayerSpec) -> None:
-        """Make a layer's table, history, cover and indexes; harmless where they exist.
+    def create(self, *specs: LayerSpec) -> None:
+        """Make tables, histories, covers and indexes of layers as one unit, where they lack.
 
         Raises
         ------
         StoreError
-            where the table exists with other columns.
+            where a table exists with other columns.
         """
 
     @abstractmethod

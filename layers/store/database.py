@@ -126,22 +126,28 @@ class SqlDatabase(Store):
 
     def _make(self, connection: Connection, metadata: MetaData) -> None:
         """Make what the store lacks; what other schemas of the search path hold is not its own."""
-        own = self._own_tables(connection)
+        self._make_lacking(connection, metadata, self._own_tables(connection))
+
+    @staticmethod
+    def _make_lacking(connection: Connection, metadata: MetaData, own: set[str]) -> None:
         lacking = [table for name, table in metadata.tables.items() if name not in own]
         metadata.create_all(connection, tables=lacking, checkfirst=False)
 
-    def create(self, spec: LayerSpec) -> None:
+    def create(self, *specs: LayerSpec) -> None:
         """See `Store.create`."""
-        tables = layer_tables(spec, self.grammar.backend)
+        declared = [layer_tables(spec, self.grammar.backend) for spec in specs]
         with self.writing() as connection:
-            if spec.id in self._own_tables(connection):
-                self._check_columns(connection, tables)
-            else:
-                self._make(connection, tables.current.metadata)
-                connection.execute(revision.insert().values(layer=spec.id, revision=0))
-                self._created(connection, tables)
-        self._declared[spec.id] = tables
-        self._present.add(spec.id)
+            own = self._own_tables(connection)
+            for tables in declared:
+                if tables.spec.id in own:
+                    self._check_columns(connection, tables)
+                else:
+                    self._make_lacking(connection, tables.current.metadata, own)
+                    new = revision.insert().values(layer=tables.spec.id, revision=0)
+                    connection.execute(new)
+                    self._created(connection, tables)
+        self._declared |= {tables.spec.id: tables for tables in declared}
+        self._present |= {tables.spec.id for tables in declared}
 
     def _check_columns(self, connection: Connection, tables: LayerTables) -> None:
         wanted = {c.name for c in tables.current.columns}

@@ -24,8 +24,7 @@ pytestmark = pytest.mark.client
 def url(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     city, home = City(tiny_folder), tmp_path_factory.mktemp("rasters")
     store = open_store(str(home / "city.gpkg"), city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     scenes.put_scenes(city, home)
     with running(create_app(city, store, folder=home)) as address:
         yield address

@@ -76,8 +76,7 @@ def empty_store(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     path = tmp_path_factory.mktemp("empty") / "store.gpkg"
     city = City(tiny_folder)
     store = open_store(str(path), city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     store.close()
     return path
 

@@ -56,8 +56,7 @@ class Office:
 def office(real_data: Path, tmp_path: Path) -> Iterator[Office]:
     city = City(CITY)
     store = open_store(str(tmp_path / "s.gpkg"), city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     yield Office(city, store, tmp_path, real_data / "places")
     store.close()
 

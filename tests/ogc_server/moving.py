@@ -106,8 +106,7 @@ def build(city_folder: Path, folder: Path) -> Harbour:
     """Fill a harbour."""
     city = City(city_folder)
     store = open_store(str(folder / "city.gpkg"), city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     outlines = gpd.GeoDataFrame(
         {"code": list(TOWNS), "name_zh": list(TOWNS)},
         geometry=[town(code) for code in TOWNS],

@@ -92,8 +92,7 @@ def fill(store: Store, city: City, n: int, layers: list[str] | None = None) -> N
 
     The towns take turns: the number in a row's id tells whose it is (see `town_of`).
     """
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     with store.transaction() as writing:
         for spec in city.layers.values():
             if layers is None or spec.id in layers:

@@ -57,8 +57,7 @@ def crowd(city: City, layer: str, places: list[tuple[float, float]], unit: str =
 def homes(city: City, tmp_path: Path) -> Any:
     """A store in which twelve people live in one cell, and nine in another, far from it."""
     store = open_store(str(tmp_path / "homes.gpkg"), city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     with store.transaction() as unit:
         many, few = HARBOUR, (HARBOUR[0] + 0.1, HARBOUR[1])
         unit.upsert(city.layer(HOME), crowd(city, HOME, [many] * 12 + [few] * 9), at=AT, source="t")
@@ -116,8 +115,7 @@ def test_times_of_a_personal_layer_can_not_be_asked_for(city: City, homes: Store
 
 def test_a_reader_of_one_town_sees_its_rows_only(city: City, tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "towns.gpkg"), city)
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     east = (HARBOUR[0] + 0.1, HARBOUR[1])
     spec = city.layer("navigation_mark")
     own = crowd(city, spec.id, [HARBOUR] * 5)

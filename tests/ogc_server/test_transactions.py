@@ -104,8 +104,7 @@ def standing(
 
 def fill_towns(store: Store, city: City) -> None:
     """Each town a third of the city, with a mark and a ship or more."""
-    for spec in city.layers.values():
-        store.create(spec)
+    store.create(*city.layers.values())
     west, south, east, north = city.bounds
     edges = np.linspace(west, east, len(TOWNS) + 1)
     boxes = [

@@ -44,8 +44,7 @@ def references(demo: DemoCity, city: City, tmp_path_factory: pytest.TempPathFact
     file = tmp_path_factory.mktemp("references") / "onemap.gpkg"
     source = open_store(str(demo.store), city)
     target = open_store(str(file), city)
-    for spec in city.layers.values():
-        target.create(spec)
+    target.create(*city.layers.values())
     with target.transaction() as unit:
         for layer in ("adm_district", "adm_street_town", "marine_zone", "vessel_registry"):
             rows = source.frame(Query(layer))

@@ -44,8 +44,7 @@ def home(city: City, tmp_path: Path) -> Home:
 @pytest.fixture
 def store(city: City, home: Home) -> Iterator[Store]:
     opened = open_store(home.store_url, city)
-    for spec in city.layers.values():
-        opened.create(spec)
+    opened.create(*city.layers.values())
     zones = city.path("content/marine_zone.geojson")
     layer_input.take_in(city, opened, home.folder, "marine_zone", [zones], crs="EPSG:4326", at=AT)
     register(opened, city, "SERENA01")
@@ -114,8 +113,7 @@ def test_a_feed_begun_in_a_new_store_keeps_the_positions_of_the_old_one(
 ) -> None:
     LivePipeline(city, store, home, "feed").commit(batch(*boat(NOON), watermark=NOON), at=AT)
     fresh = open_store(str(tmp_path / "fresh.gpkg"), city)
-    for spec in city.layers.values():
-        fresh.create(spec)
+    fresh.create(*city.layers.values())
     later = datetime(2021, 3, 2, tzinfo=UTC)
     live = LivePipeline(city, fresh, home, "feed")
     live.commit(batch(*boat(NOON + MINUTE), watermark=NOON), at=later)
