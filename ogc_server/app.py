@@ -144,7 +144,8 @@ def _refuse(request: Request, failure: Exception) -> Response:
 def _refuse_http(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, HTTPException)
     code = "NotFound" if failure.status_code == 404 else "NoApplicableCode"
-    problem = RequestError(failure.status_code, code, failure.detail)
+    words = f"nothing is at {request.url.path[:200]}" if code == "NotFound" else failure.detail
+    problem = RequestError(failure.status_code, code, words)
     answer = missing_page(request, problem) or problem_answer(problem)
     answer.headers.update(failure.headers or {})
     return answer

@@ -15,7 +15,13 @@ def uris_of(*names: str) -> tuple[str, ...]:
     return tuple(SPEC + name for name in names)
 
 
-_NAMES = {"cql2": "CQL2", "edr": "EDR", "dggs": "DGGS", "movingfeatures": "Moving Features"}
+_NAMES = {
+    "cql2": "CQL2",
+    "edr": "EDR",
+    "dggs": "DGGS",
+    "movingfeatures": "Moving Features",
+    "tms": "TMS",
+}
 _OF_OGC_API = re.compile(r"(?:ogcapi-)?([a-z0-9]+?)(?:-(\d+))?/")
 
 

@@ -21,10 +21,9 @@ from ogc_server.answers import data_answer, etag, html_answer, unchanged
 from ogc_server.asked import Asked
 from ogc_server.dggs_asked import ZONE_DATA, ZONE_LIST, parse_depths, parse_zone_list, whole
 from ogc_server.features import GEOJSON, HTML, JSON, collection_url, feature_dicts, link
+from ogc_server.map_page import opening_view
 from ogc_server.problem import bad_parameter
 from ogc_server.times import write_instant
-
-_HERE_LEVEL = 9
 
 
 @dataclass(frozen=True)
@@ -207,11 +206,17 @@ def _typed(one: dggs_data.Held) -> Iterator[dict[str, Any]]:
 
 
 def here(request: Request) -> Response:
-    """``/here?lon=…&lat=…``: to the page that tells what is around a point."""
+    """``/here?lon=…&lat=…``: to the page that tells what is around a point.
+
+    Without a point, around the middle of where the map opens.
+    """
     asked = Asked(request, ("html", "json", "geojson"))
     asked.refuse_parameters("lon", "lat", "level")
+    if "lon" not in asked.values and "lat" not in asked.values:
+        minx, miny, maxx, maxy = opening_view(asked.catalogue)
+        asked.values |= {"lon": str((minx + maxx) / 2), "lat": str((miny + maxy) / 2)}
     lon, lat = (_degrees(asked, name, most) for name, most in (("lon", 180), ("lat", 90)))
-    level = whole(asked.values, "level", _HERE_LEVEL, 0, zones.FINEST)
+    level = whole(asked.values, "level", zones.HERE_LEVEL, 0, zones.FINEST)
     text = format_cell(zones.at_point(lon, lat, level))
     kept = {"f": "html"} | {n: asked.values[n] for n in asked.values if n in ("f", "lang")}
     url = f"{asked.base}/dggs/H3/zones/{text}/data?{urlencode(kept)}"

@@ -13,7 +13,7 @@ from ogc_server import zones
 from ogc_server.asked import Asked
 from ogc_server.dggs_data import Held
 from ogc_server.features import feature_dicts
-from ogc_server.pages import other_collection, render
+from ogc_server.pages import linked, render
 from ogc_server.zone_lists import Listed, links
 
 _WORDS = {
@@ -55,7 +55,7 @@ def _page(asked: Asked, template: str, **values: Any) -> str:
 def description(asked: Asked, document: dict[str, Any], title: str) -> str:
     """Return a page of a title, a description and links."""
     shown = {"title": title, "description": document.get("description", "")}
-    return other_collection(asked, {**shown, "links": document["links"]})
+    return linked(asked, {**shown, "links": document["links"]})
 
 
 def zone_list(asked: Asked, home: str, listed: Listed) -> str:

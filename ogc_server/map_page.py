@@ -161,7 +161,7 @@ def _settings(
         "base": base,
         "language": language,
         "zone": city.declaration.zone,
-        "view": _view(catalogue),
+        "view": opening_view(catalogue),
         "outline": _outline(city),
         "atOnce": ROWS_AT_ONCE,
         "words": words(language),
@@ -183,7 +183,7 @@ def _shown_at_first(catalogue: Catalogue, background: set[str]) -> frozenset[str
     return frozenset([*FINDINGS, *small[:_SHOWN_AT_FIRST]])
 
 
-def _view(catalogue: Catalogue) -> Box:
+def opening_view(catalogue: Catalogue) -> Box:
     """Return the box shown at first: around the units, else around all rows, within the bounds."""
     specs = [spec.id for spec in catalogue if spec.has_geometry]
     units = [layer for layer in ADMINISTRATIVE_LAYERS if layer in specs]

@@ -14,18 +14,31 @@ from urllib.parse import quote
 import jinja2
 
 from layers.errors import StoreError
+from layers.h3grid import format_cell, parse_cell
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS
 from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from ogc_server.asked import Asked
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import classes, standards
-from ogc_server.features import Place, collection_url, feature_dicts, items_links, matched
+from ogc_server.features import (
+    HTML,
+    Place,
+    collection_url,
+    feature_dicts,
+    items_links,
+    link,
+    matched,
+)
 from ogc_server.findings import Findings
+from ogc_server.negotiation import WHOLE_FORMATS
 from ogc_server.parameters import ItemsRequest
 from ogc_server.rasters import raster
 from ogc_server.reading import Reader, is_evidence
+from ogc_server.records import CATALOGUE
+from ogc_server.ways import say, sections, ways
 from ogc_server.words import KINDS, words
+from ogc_server.zones import around
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COLUMNS = 12
@@ -113,9 +126,9 @@ def functions(asked: Asked, document: dict[str, Any]) -> str:
 def openapi(asked: Asked, document: dict[str, Any]) -> str:
     """Return the operations of the API definition as a table."""
     rows = [
-        (path, operation["summary"])
+        (path, method.upper(), operation["summary"])
         for path, entry in document["paths"].items()
-        for operation in entry.values()
+        for method, operation in entry.items()
     ]
     return _page(asked, "definition.html", rows=rows, version=document["info"]["version"])
 
@@ -165,22 +178,45 @@ def _number(catalogue: Catalogue, spec: LayerSpec) -> str:
 
 def collection(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
     """One layer: what it is and where its rows are."""
-    facts = _summary(asked.catalogue, spec, asked.language)
-    return _page(asked, "layer.html", spec=spec, facts=facts, document=document)
+    return _page(
+        asked,
+        "layer.html",
+        spec=spec,
+        facts=_summary(asked.catalogue, spec, asked.language),
+        document=document,
+        image=_image(document),
+        ways=_ways_of_layer(asked, spec, document),
+    )
+
+
+def _image(document: dict[str, Any]) -> str | None:
+    """Address of a collection's first image of a map."""
+    return next((row["href"] for row in document["links"] if row["rel"].endswith("/map")), None)
+
+
+def _ways_of_layer(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Links of a layer, without those that its page's buttons are for, and its record."""
+    links = [row for row in document["links"] if row["rel"] != "items"]
+    home = collection_url(asked.base, CATALOGUE)
+    title = words(asked.language)["record"]
+    return ways(
+        [*links, link("describedby", HTML, title, f"{home}/items/{spec.id}")], asked.language
+    )
 
 
 def other_collection(asked: Asked, document: dict[str, Any]) -> str:
     """One collection that is no layer: what it is and where it leads."""
     key = document.get("id", "")
     spec = asked.catalogue.city.rasters.get(key)
-    drawn = next((x["href"] for x in document["links"] if x["rel"].endswith("/map")), None)
     shown = raster(asked.catalogue, key)
     scenes = shown.scenes[-_SCENES:] if shown else ()
     return _page(
         asked,
         "other.html",
         document=document,
-        image=drawn,
+        ways=ways(document["links"], asked.language),
+        sections=[],
+        image=_image(document),
         legend=[] if spec is None else _legend(spec, asked.language),
         times=[scene.moment.text for scene in scenes if scene.moment is not None],
     )
@@ -188,7 +224,16 @@ def other_collection(asked: Asked, document: dict[str, Any]) -> str:
 
 def linked(asked: Asked, document: dict[str, Any]) -> str:
     """Any document with title, description and links: what it is and where it leads."""
-    return _page(asked, "other.html", document=document, image=None, legend=[], times=[])
+    return _page(
+        asked,
+        "other.html",
+        document=document,
+        ways=ways(document["links"], asked.language),
+        sections=sections(document, asked.language),
+        image=None,
+        legend=[],
+        times=[],
+    )
 
 
 def _legend(spec: RasterSpec, language: str) -> list[dict[str, str]]:
@@ -234,7 +279,17 @@ def items(asked: Asked, wanted: ItemsRequest) -> str:
         under=_under(asked, spec),
         total=total,
         links=links,
+        downloads=_downloads(asked),
     )
+
+
+def _downloads(asked: Asked) -> list[tuple[str, str]]:
+    """Titles and addresses of all rows that were asked for, not of one page of them alone."""
+    whole = {"lang": None, "limit": None, "offset": None, "after": None}
+    return [
+        (say(title, asked.language), asked.place().url(f=name, **whole))
+        for name, (_, title) in WHOLE_FORMATS.items()
+    ]
 
 
 def item(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
@@ -256,8 +311,17 @@ def item(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
         shown=[p for p in spec.properties if p.name in properties and p.name not in told],
         is_evidence=is_evidence,
         feature=document,
+        zone=_zone(document),
         under=_under(asked, spec),
     )
+
+
+def _zone(document: dict[str, Any]) -> str | None:
+    """The cell around a row, of the size in which people look about."""
+    cell = document["properties"].get("h3")
+    if document["geometry"] is None or not cell:
+        return None
+    return format_cell(around(parse_cell(cell)))
 
 
 def _under(asked: Asked, spec: LayerSpec) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
+_LONGEST = 2000
 
 
 class RequestError(Exception):
@@ -28,7 +29,7 @@ class RequestError(Exception):
         kind: str = "about:blank",
     ) -> None:
         self.status, self.code, self.kind = status, code, kind
-        self.description, self.parameter = description, parameter
+        self.description, self.parameter = _short(description), parameter
         super().__init__(description)
 
     def document(self) -> dict[str, Any]:
@@ -47,6 +48,11 @@ class RequestError(Exception):
         if self.parameter is not None:
             answer["parameter"] = self.parameter
         return answer
+
+
+def _short(text: str) -> str:
+    """Keep an answer from giving back all of a very long question."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
 def bad_parameter(name: str, reason: str) -> RequestError:

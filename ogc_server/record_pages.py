@@ -11,6 +11,7 @@ from ogc_server.block import Links
 from ogc_server.pages import render
 from ogc_server.record_search import Found
 from ogc_server.records import CATALOGUE, TITLE
+from ogc_server.ways import ways
 
 _WORDS = {
     "search": Text(en="Search", zh="搜索"),
@@ -53,4 +54,10 @@ def records_page(asked: Asked, found: Found, links: Links) -> str:
 
 def record_page(asked: Asked, document: dict[str, Any]) -> str:
     """Return one record."""
-    return _page(asked, "record.html", record=document, told=document["properties"])
+    return _page(
+        asked,
+        "record.html",
+        record=document,
+        told=document["properties"],
+        ways=ways(document["links"], asked.language),
+    )

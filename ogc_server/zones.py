@@ -22,6 +22,8 @@ from layers.query import Box
 from ogc_server.problem import not_found
 
 FINEST = 15
+# Level of the zones in which people look about: some hundred metres wide.
+HERE_LEVEL = 9
 # An arc of this length strays from its straight line in lon/lat by some centimetres.
 _LONGEST_KM, _MOST_PIECES = 2.0, 128
 _HALF_TURN, _TURN = 180.0, 360.0
@@ -115,6 +117,12 @@ def shape(cell: int) -> str:
 def ancestors(cell: int) -> list[int]:
     """All zones that it is a sub-zone of, the next larger one first."""
     return [h3.cell_to_parent(cell, level) for level in range(h3.get_resolution(cell) - 1, -1, -1)]
+
+
+def around(cell: int) -> int:
+    """Return the zone of `HERE_LEVEL` around a cell, or the cell itself where it is larger."""
+    level = level_of(cell)
+    return cell if level <= HERE_LEVEL else ancestors(cell)[level - HERE_LEVEL - 1]
 
 
 def sub_zones(cell: int, depth: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 from layers.spec import LayerSpec
 from layers.text import Text
 from ogc_server import dggs
-from ogc_server.block import Block, Definition, Door, Links
+from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
 from ogc_server.dggs_asked import DEEPEST, MOST_ZONES
@@ -37,12 +37,7 @@ def _doors(home: str) -> tuple[Door, ...]:
 
 
 def _landing(catalogue: Catalogue, base: str, language: str) -> Links:
-    minx, miny, maxx, maxy = catalogue.city.bounds
-    centre = f"lon={(minx + maxx) / 2:.4f}&lat={(miny + maxy) / 2:.4f}"
-    return [
-        list_link(base, language),
-        link("related", HTML, _HERE.say(language), f"{base}/here?{centre}"),
-    ]
+    return [list_link(base, language), link("related", HTML, _HERE.say(language), f"{base}/here")]
 
 
 def _collection(catalogue: Catalogue, spec: LayerSpec, base: str, language: str) -> dict[str, Any]:
@@ -112,4 +107,13 @@ BLOCK = Block(
     landing=_landing,
     collection=_collection,
     definition=_definition,
+    cards=(
+        Card(
+            Text(en="What is here?", zh="这里有什么？"),
+            Text(
+                en="All layers at one place, by H3 cell.", zh="按 H3 格网查看同一地点的所有图层。"
+            ),
+            "/here",
+        ),
+    ),
 )

@@ -7,10 +7,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from layers.text import Text
 from ogc_server import dcat, pages
 from ogc_server.answers import data_answer, etag, html_answer, unchanged
 from ogc_server.asked import Asked
-from ogc_server.block import Block, Definition, Door, Links
+from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
 from ogc_server.features import GEOJSON, HTML, JSON, collection_url, link
@@ -215,4 +216,14 @@ BLOCK = Block(
     landing=_landing,
     others=_others,
     definition=_definition,
+    cards=(
+        Card(
+            Text(en="Catalogue", zh="数据目录"),
+            Text(
+                en="Search the layers: who answers for them, how fresh they are.",
+                zh="搜索图层：谁负责，数据有多新。",
+            ),
+            f"/collections/{CATALOGUE}/items",
+        ),
+    ),
 )

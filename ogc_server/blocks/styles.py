@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from layers.spec import LayerSpec
+from layers.text import Text
 from ogc_server import pages
 from ogc_server.answers import data_answer, etag, html_answer, unchanged
 from ogc_server.asked import Asked
-from ogc_server.block import Block, Definition, Door, Links
+from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
 from ogc_server.features import JSON, collection_url, link
@@ -121,4 +122,14 @@ BLOCK = Block(
     landing=_landing,
     collection=_collection,
     definition=_definition,
+    cards=(
+        Card(
+            Text(en="Styles", zh="样式"),
+            Text(
+                en="How layers are drawn, for QGIS, MapLibre and others.",
+                zh="图层的绘制样式，供 QGIS、MapLibre 等使用。",
+            ),
+            "/styles",
+        ),
+    ),
 )

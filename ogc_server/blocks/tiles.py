@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from layers.spec import LayerSpec
+from layers.text import Text
 from layers.tiles.matrix import MATRIX_SETS
 from ogc_server import pages, tiles
 from ogc_server.asked import Asked
-from ogc_server.block import Block, Definition, Door, Links
+from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
 from ogc_server.features import JSON, link
@@ -179,4 +180,13 @@ BLOCK = Block(
     landing=_landing,
     collection=_collection,
     definition=_definition,
+    cards=(
+        Card(
+            Text(en="Vector tiles", zh="矢量切片"),
+            Text(
+                en="Large layers, drawn fast at any scale.", zh="大型图层在任意比例尺下快速显示。"
+            ),
+            "/tiles",
+        ),
+    ),
 )

@@ -117,7 +117,7 @@
 
   const rowAddress = (layer, id) => settings.base + "/collections/" + layer.id + "/items/" + encodeURIComponent(id);
 
-  function popup(layer, feature) {
+  function popup(layer, feature, at) {
     const properties = feature.properties;
     const body = element("div", { className: "popup" });
     body.append(element("div", { className: "kind", textContent: layer.title }));
@@ -132,9 +132,10 @@
     if (layer.label) { shown.push("title_en", "title_zh"); }
     if (properties.evidence && typeof properties.evidence === "object") { body.append(...evidenceParts(properties.evidence)); }
     body.append(element("h4", { textContent: words.details }), propertyTable(layer, properties, shown));
-    const page = (home, id, text) => element("p", {}, element("a", { target: "_blank", rel: "noopener", textContent: text,
-      href: rowAddress(home, id) + "?f=html&lang=" + settings.language }));
-    body.append(page(layer, feature.id, words.see_rows));
+    const link = (href, text) => element("p", {}, element("a", { target: "_blank", rel: "noopener", textContent: text, href }));
+    const page = (home, id, text) => link(rowAddress(home, id) + "?f=html&lang=" + settings.language, text);
+    body.append(page(layer, feature.id, words.see_row));
+    body.append(link(settings.base + "/here?lon=" + at.lng.toFixed(6) + "&lat=" + at.lat.toFixed(6) + "&lang=" + settings.language, words.here));
     const alert = layers.find((one) => one.id === "alert");
     if (layer.id === "case_event" && alert && properties.alert_id) { body.append(page(alert, properties.alert_id, words.alert)); }
     return body;
@@ -143,7 +144,7 @@
   function openPopup(layer, feature, place) {
     fetch(rowAddress(layer, feature.id))
       .then((answer) => answer.json())
-      .then((full) => L.popup({ maxWidth: 420, minWidth: 260 }).setLatLng(place).setContent(popup(layer, full)).openOn(map));
+      .then((full) => L.popup({ maxWidth: 420, minWidth: 260 }).setLatLng(place).setContent(popup(layer, full, place)).openOn(map));
   }
 
   /* ---- rows ---- */
@@ -399,7 +400,7 @@
         const bounds = L.geoJSON(row).getBounds();
         const place = bounds.isValid() ? bounds.getCenter() : map.getCenter();
         map.setView(place, 13, { animate: false });
-        L.popup({ maxWidth: 420, minWidth: 260 }).setLatLng(place).setContent(popup(layer, row)).openOn(map);
+        L.popup({ maxWidth: 420, minWidth: 260 }).setLatLng(place).setContent(popup(layer, row, place)).openOn(map);
       })
       .catch(() => { messages.set(name, layer.title + " " + words.failed); tell(); });
   }

@@ -126,7 +126,7 @@ class TestPages:
     @pytest.mark.parametrize(
         "where",
         [
-            "",
+            "level=16",
             "lon=1",
             "lon=x&lat=1",
             "lon=nan&lat=1",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -102,3 +105,34 @@ def test_a_map_opens_where_the_rows_are(city: City, tmp_path: Path) -> None:
     a, b, c, d = view()
     assert west <= a <= c <= east and south <= b <= d <= north and view() != list(city.bounds)
     store.close()
+
+
+def _pattern(url: str) -> str:
+    """Addresses of one kind: of these a few are followed."""
+    parts = urlsplit(url)
+    names = sorted(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    kind = re.sub(r"(collections|items|zones|styles|processes|tiles)/[^/?]+", r"\1/*", parts.path)
+    return f"{kind}?{names}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_link_on_a_page_leads_somewhere(client: TestClient, language: str) -> None:
+    home = f"{BASE}/?f=html&lang={language}"
+    followed: Counter[str] = Counter()
+    seen, waiting = {home}, [home]
+    while waiting:
+        url = waiting.pop(0)
+        answer = client.get(url, headers=BROWSER | {"Accept-Language": language})
+        assert answer.status_code == 200, f"{url}: {answer.text[:200]}"
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue
+        for found in re.findall(r'<a [^>]*href="([^"]*)"', answer.text):
+            link = unescape(found).partition("#")[0]
+            if not link.startswith(BASE) or link in seen or link.endswith("/events"):
+                continue
+            seen.add(link)
+            followed[_pattern(link)] += 1
+            if followed[_pattern(link)] <= 2:
+                waiting.append(link)
+    kinds = {_pattern(url).partition("?")[0].removeprefix("/") for url in seen}
+    assert {"dggs/H3", "dggs/H3/zones/*", "collections/*/items", "styles", "processes/*"} <= kinds
