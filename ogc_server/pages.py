@@ -199,9 +199,8 @@ def _ways_of_layer(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> l
     links = [row for row in document["links"] if row["rel"] != "items"]
     home = collection_url(asked.base, CATALOGUE)
     title = words(asked.language)["record"]
-    return ways(
-        [*links, link("describedby", HTML, title, f"{home}/items/{spec.id}")], asked.language
-    )
+    links.append(link("describedby", HTML, title, f"{home}/items/{spec.id}"))
+    return ways(links, asked.language, spec.title.say(asked.language))
 
 
 def other_collection(asked: Asked, document: dict[str, Any]) -> str:
@@ -224,12 +223,16 @@ def other_collection(asked: Asked, document: dict[str, Any]) -> str:
 
 def linked(asked: Asked, document: dict[str, Any]) -> str:
     """Any document with title, description and links: what it is and where it leads."""
+    parts = sections(document, asked.language)
+    # What has a part of the page for itself stands there.
+    links = [row for row in document["links"] if not parts or row["rel"] != "item"]
+    said = {name: say(document.get(name, ""), asked.language) for name in ("title", "description")}
     return _page(
         asked,
         "other.html",
-        document=document,
-        ways=ways(document["links"], asked.language),
-        sections=sections(document, asked.language),
+        document={**document, **said},
+        ways=ways(links, asked.language),
+        sections=parts,
         image=None,
         legend=[],
         times=[],

@@ -59,5 +59,5 @@ def record_page(asked: Asked, document: dict[str, Any]) -> str:
         "record.html",
         record=document,
         told=document["properties"],
-        ways=ways(document["links"], asked.language),
+        ways=ways(document["links"], asked.language, document["properties"]["title"]),
     )

@@ -36,39 +36,33 @@ _WORDS = {
     "Styles": "样式",
     "This document as DCAT": "本页内容（DCAT）",
     "This document": "本页内容（JSON）",
+    "How the world is cut into tiles.": "世界如何划分为切片。",
     "Tile matrix sets": "切片方案",
     "Tracks for drawing": "绘图用轨迹",
     "Vector tile sets": "矢量切片集",
     "Vector tiles": "矢量切片",
+    "Vector tiles.": "矢量切片。",
 }
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 # Relations whose JSON documents have pages.
 _WITH_PAGES = frozenset(
-    ["data", "collection"]
-    + [
-        _REL + name
-        for name in (
-            "dggrs-list", "queryables", "schema", "styles", "tilesets-vector", "tiling-scheme",
-        )
-    ]
-)  # fmt: skip
+    ["data", "collection", "item"]
+    + [_REL + name for name in ("dggrs", "dggrs-definition", "dggrs-list", "dggrs-zone-query")]
+    + [_REL + name for name in ("queryables", "schema")]
+    + [_REL + name for name in ("styles", "tilesets-vector", "tiling-scheme")]
+)
 
 
 def say(title: str, language: str) -> str:
     """Return a link's title in a language; what has no other words stays as it is."""
     if language != "zh":
         return title
-    if title in _WORDS:
-        return _WORDS[title]
-    for before, after in ((" (", ")"), (", ", "")):
-        head, found, tail = title.rpartition(before)
-        name = tail.removesuffix(after)
-        if found and name in _WORDS:
-            return f"{head}（{_WORDS[name]}）"
-    return title
+    return _WORDS.get(title, title)
 
 
-def ways(links: Iterable[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
+def ways(
+    links: Iterable[Mapping[str, Any]], language: str, subject: str = ""
+) -> list[dict[str, Any]]:
     """Links of a document as people follow them.
 
     Without the page itself and the way back to the start; a page stands for the JSON that it
@@ -77,6 +71,7 @@ def ways(links: Iterable[Mapping[str, Any]], language: str) -> list[dict[str, An
     Parameters
     ----------
     links : as OGC API – Common writes them.
+    subject : title of what they all are about, which need not be said again with each.
 
     Returns
     -------
@@ -87,24 +82,26 @@ def ways(links: Iterable[Mapping[str, Any]], language: str) -> list[dict[str, An
     # A question about values needs a place: its bare address is refused.
     links = [row for row in links if row["rel"] != "data" or row.get("type") in (JSON, HTML)]
     shown = {row["rel"] for row in links if row.get("type") == HTML}
-    found = []
+    found: dict[str, dict[str, Any]] = {}
     for row in links:
         if row["rel"] in shown and row.get("type") == JSON:
             continue
         title, media, href = row.get("title") or row["rel"], row.get("type", ""), row["href"]
+        if title.startswith(f"{subject} ("):
+            title = title.removeprefix(f"{subject} (").removesuffix(")")
+        title = title.removeprefix(f"{subject}, ")
         if _has_page(row):
             href, media = _page(href, language), HTML
         title = title.removesuffix(" as HTML") if media == HTML else title
         templated = bool(row.get("templated"))
-        found.append(
-            {
-                "title": say(title, language),
-                "href": None if templated else href,
-                "pattern": href if templated else None,
-                "type": "" if media == HTML else media.partition(";")[0],
-            }
-        )
-    return found
+        one = {
+            "title": say(title, language),
+            "href": None if templated else href,
+            "pattern": href if templated else None,
+            "type": "" if media == HTML else media.partition(";")[0],
+        }
+        found.setdefault(href, one)
+    return list(found.values())
 
 
 def _has_page(row: Mapping[str, Any]) -> bool:
@@ -114,7 +111,7 @@ def _has_page(row: Mapping[str, Any]) -> bool:
         return True
     is_json = row.get("type") in (JSON, "application/schema+json")
     named = dict(parse_qsl(urlsplit(row["href"]).query)).get("f", "json") == "json"
-    return is_json and named and (row["rel"] in _WITH_PAGES or row["rel"] == "item")
+    return is_json and named and row["rel"] in _WITH_PAGES
 
 
 def _page(href: str, language: str) -> str:
@@ -128,7 +125,7 @@ def sections(document: Mapping[str, Any], language: str) -> list[dict[str, Any]]
     return [
         {
             "title": _name(part, language),
-            "ways": ways(part.get("links", ()), language),
+            "ways": ways(part.get("links", ()), language, part.get("title", "")),
             "page": _own_page(part, language),
         }
         for key in ("styles", "tilesets")
@@ -138,10 +135,9 @@ def sections(document: Mapping[str, Any], language: str) -> list[dict[str, Any]]
 
 def _name(part: Mapping[str, Any], language: str) -> str:
     """Tile sets of one collection all bear its title: their reference system tells them apart."""
-    scheme = next(
-        (row for row in part.get("links", ()) if row["rel"] == f"{_REL}tiling-scheme"), {}
-    )
-    return say(scheme.get("title") or part.get("title", ""), language)
+    schemes = (row for row in part.get("links", ()) if row["rel"] == f"{_REL}tiling-scheme")
+    title = next((str(row["title"]) for row in schemes), str(part.get("title", "")))
+    return say(title, language)
 
 
 def _own_page(part: Mapping[str, Any], language: str) -> str | None:
