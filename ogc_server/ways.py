@@ -81,6 +81,8 @@ def ways(
     links = [row for row in links if (row["rel"], row.get("type")) != ("alternate", HTML)]
     # A question about values needs a place: its bare address is refused.
     links = [row for row in links if row["rel"] != "data" or row.get("type") in (JSON, HTML)]
+    # A stream of events never ends: it is for programs.
+    links = [row for row in links if row.get("type") != "text/event-stream"]
     shown = {row["rel"] for row in links if row.get("type") == HTML}
     found: dict[str, dict[str, Any]] = {}
     for row in links:
