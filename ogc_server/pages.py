@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from layers.access import PUBLIC
 from layers.errors import StoreError
 from layers.h3grid import format_cell, parse_cell
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS
@@ -72,6 +73,7 @@ def render(template: str, catalogue: Catalogue, base: str, language: str, **valu
             reader=Reader(language, catalogue.city.zone),
             base=base,
             city=catalogue.city.title.say(language),
+            nameless=catalogue.audience == PUBLIC,
             synthetic=synthetic.say(language) if synthetic else None,
             **values,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from layers.access import PUBLIC
 from ogc_server.answers import data_answer
@@ -15,8 +15,11 @@ from ogc_server.sign_in import CHALLENGE
 
 
 def who(request: Request) -> Response:
-    """Tell a reader who he is; a browser that comes without a name is asked for one."""
-    asked = Asked(request, ("json",))
+    """Tell a reader who he is; a browser that comes without a name is asked for one.
+
+    A person who has signed in goes on to the start page.
+    """
+    asked = Asked(request, ("json", "html"))
     asked.refuse_parameters()
     if asked.audience == PUBLIC:
         refusal = RequestError(401, "Unauthorized", "sign in with an account and its app password")
@@ -24,6 +27,8 @@ def who(request: Request) -> Response:
         answer.status_code = 401
         answer.headers["WWW-Authenticate"] = CHALLENGE
         return answer
+    if asked.format == "html":
+        return RedirectResponse(f"{asked.base}/?f=html&lang={asked.language}", 303)
     return data_answer(
         {
             "name": asked.actor,

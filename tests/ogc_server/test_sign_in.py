@@ -117,6 +117,17 @@ def test_without_a_name_only_public_layers_exist(guarded: TestClient, city: City
     assert guarded.get("/sign-in").status_code == 401
 
 
+def test_a_person_finds_the_way_to_sign_in(guarded: TestClient, accounts: Accounts) -> None:
+    way = "/sign-in?f=html&amp;lang=en"
+    assert way in guarded.get("/?f=html&lang=en").text
+    named = basic("ana", accounts.new_secret("ana"))
+    assert way not in guarded.get("/?f=html&lang=en", headers=named).text
+    path = "/sign-in?f=html&lang=en"
+    assert guarded.get(path, follow_redirects=False).status_code == 401
+    answer = guarded.get(path, headers=named, follow_redirects=False)
+    assert answer.status_code == 303 and answer.headers["location"].endswith("/?f=html&lang=en")
+
+
 @pytest.mark.parametrize(
     "headers",
     [
