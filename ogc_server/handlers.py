@@ -23,6 +23,7 @@ from ogc_server.features import (
     GEOJSON,
     JSON,
     PIECE,
+    collection_url,
     item_document,
     items_document,
     items_links,
@@ -236,7 +237,7 @@ def _items_of(asked: Asked, patience_s: float | None) -> Response:
     request, spec = asked.request, asked.layer()
     wanted = parse_items(asked.catalogue, spec, asked.values)
     if asked.format == "jsonld":
-        return _left_to_engine(request)
+        return _linked_data(request, asked, wanted)
     revision = asked.catalogue.revision(spec.id)
     tag = etag(request, spec.id, revision)
     held = unchanged(request, tag)
@@ -313,6 +314,25 @@ def _item_tag(asked: Asked, spec: LayerSpec, wanted: ItemsRequest, fid: str) -> 
     if not page.fids:
         raise not_found(f"item '{fid}' of collection '{spec.id}'")
     return tag_of(version_of(page), form_of(asked.base, asked.values))
+
+
+def _linked_data(request: Request, asked: Asked, wanted: ItemsRequest) -> Response:
+    """Items as JSON-LD by pygeoapi, whose page without rows is no JSON and is written here."""
+    answer = _left_to_engine(request)
+    try:
+        page = asked.catalogue.store.page(wanted.query.but(limit=1, skip_geometry=True))
+    except QueryError as failure:
+        raise refusal(failure, asked.values) from failure
+    if page.fids and not wanted.hits:
+        return answer
+    names = {"features": "schema:itemListElement", "FeatureCollection": "schema:itemList"}
+    document = {
+        "@context": [{"schema": "https://schema.org/", "type": "@type", **names}],
+        "type": "FeatureCollection",
+        "@id": collection_url(asked.base, wanted.spec.id),
+        "features": [],
+    }
+    return data_answer(document, "application/ld+json")
 
 
 class _Left(Response):

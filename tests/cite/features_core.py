@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import shapely
 from openapi_spec_validator import OpenAPIV30SpecValidator
@@ -31,6 +32,11 @@ BOXES = (
     (-180.0, 85.0, 180.0, 90.0),
     (-180.0, -90.0, 180.0, -85.0),
 )
+
+
+def quoted(fid: object) -> str:
+    """Id of a feature as one part of a path."""
+    return quote(str(fid), safe="")
 
 
 def typed(document: Document, *rels: str) -> Iterator[str]:
@@ -328,7 +334,7 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("core", "f-op")
 def _(web: Web) -> Iterator[str]:
     for one, feature in _first(web):
-        href = f"/collections/{one['id']}/items/{feature['id']}"
+        href = f"/collections/{one['id']}/items/{quoted(feature['id'])}"
         if web.operation(href) is None:
             yield f"{href} is not in the API definition"
         answer = web.get(href, GEOJSON)
@@ -341,7 +347,7 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("core", "f-success")
 def _(web: Web) -> Iterator[str]:
     for one, feature in _first(web):
-        alone = web.json(f"/collections/{one['id']}/items/{feature['id']}", GEOJSON)
+        alone = web.json(f"/collections/{one['id']}/items/{quoted(feature['id'])}", GEOJSON)
         if (alone.get("type"), alone.get("id")) != ("Feature", feature["id"]):
             yield f"{one['id']}: {alone.get('type')} {alone.get('id')} for {feature['id']}"
 
@@ -349,7 +355,7 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("core", "f-links")
 def _(web: Web) -> Iterator[str]:
     for one, feature in _first(web):
-        what = f"/collections/{one['id']}/items/{feature['id']}"
+        what = f"/collections/{one['id']}/items/{quoted(feature['id'])}"
         alone = web.json(what, GEOJSON)
         yield from alternates(alone, what)
         if link(alone, "collection") is None:
@@ -391,7 +397,7 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("geojson", "definition")
 def _(web: Web) -> Iterator[str]:
     for one, feature in _first(web):
-        for href in (items_url(one), f"/collections/{one['id']}/items/{feature['id']}"):
+        for href in (items_url(one), f"/collections/{one['id']}/items/{quoted(feature['id'])}"):
             media = web.get(href, GEOJSON).headers["content-type"]
             if media.partition(";")[0] != GEOJSON:
                 yield f"{href} is {media}"
@@ -413,7 +419,7 @@ def _(web: Web) -> Iterator[str]:
     paths = ["/", "/conformance", "/collections"]
     for one, feature in _first(web):
         home = f"/collections/{one['id']}"
-        paths += [home, f"{home}/items", f"{home}/items/{feature['id']}"]
+        paths += [home, f"{home}/items", f"{home}/items/{quoted(feature['id'])}"]
     for path in paths:
         answer = web.get(path, "text/html")
         media = answer.headers["content-type"].partition(";")[0]
@@ -424,7 +430,7 @@ def _(web: Web) -> Iterator[str]:
 @SUITE.check("html", "content")
 def _(web: Web) -> Iterator[str]:
     for one, feature in _first(web):
-        page = web.get(f"/collections/{one['id']}/items/{feature['id']}", "text/html").text
+        page = web.get(f"/collections/{one['id']}/items/{quoted(feature['id'])}", "text/html").text
         if str(feature["id"]) not in page or "<html" not in page.lower():
             yield f"the page of {one['id']} {feature['id']} does not show it"
 
@@ -443,7 +449,7 @@ def _(web: Web) -> Iterator[str]:
     paths = ["/", "/conformance", "/collections"]
     for one, feature in _first(web):
         home = f"/collections/{one['id']}"
-        paths += [home, f"{home}/items", f"{home}/items/{feature['id']}"]
+        paths += [home, f"{home}/items", f"{home}/items/{quoted(feature['id'])}"]
     for path in paths:
         if web.operation(path) is None:
             yield f"{path} is not in the API definition"

@@ -12,7 +12,7 @@ import pyproj
 import shapely
 from shapely.geometry import shape
 
-from tests.cite.features_core import CRS84, definition_flaws
+from tests.cite.features_core import CRS84, definition_flaws, quoted
 from tests.cite.suite import NotApplicable, Suite
 from tests.cite.web import GEOJSON, Document, Web, items_url
 
@@ -86,7 +86,7 @@ def _(web: Web) -> Iterator[str]:
 def _hrefs(web: Web, one: Document) -> Iterator[str]:
     yield items_url(one)
     for feature in web.json(items_url(one), GEOJSON, limit=1)["features"]:
-        yield web.url(f"/collections/{one['id']}/items/{feature['id']}")
+        yield web.url(f"/collections/{one['id']}/items/{quoted(feature['id'])}")
 
 
 @SUITE.check("crs", "crs-parameter")

@@ -320,3 +320,10 @@ def test_a_value_that_can_be_no_row_is_refused(
 ) -> None:
     answer = client.get(f"{MARKS}?{query}")
     assert answer.status_code == 400 and answer.json()["parameter"] == parameter
+
+
+@pytest.mark.parametrize("query", ["kind=", "offset=9999", "resulttype=hits", "bbox=1,1,2,2"])
+def test_json_ld_without_rows_is_json(client: TestClient, query: str) -> None:
+    answer = client.get(f"{MARKS}?f=jsonld&{query}")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/ld+json"
+    assert answer.json()["type"] == "FeatureCollection"
