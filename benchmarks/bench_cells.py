@@ -23,7 +23,7 @@ from layers.city import City
 from layers.query import EVERYTHING, Query
 from layers.spec import LayerSpec
 from layers.store import Store, open_store
-from ogc_server import zones
+from ogc_server.cells import zones
 from tests.postgis import NoServer, fresh_database, running_server
 
 SEED, LAYERS, ROWS = 1, 50, 2000

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.servers import CITY, OURS_GEOPACKAGE, running
 from layers.city import City
 from layers.store import open_store
-from ogc_server.exports import EXPORTS
+from ogc_server.exporting.exports import EXPORTS
 from tests.ogc_server.rows import AT, rows
 
 LAYER = "navigation_mark"

@@ -353,7 +353,7 @@ def _serve(kind: str, url: str, port: int) -> None:
     import uvicorn
 
     from ogc_server import create_app
-    from ogc_server.tiles import TileMemory
+    from ogc_server.tiling.tiles import TileMemory
 
     city = City(CITY)
     app = create_app(city, open_store(url, city))

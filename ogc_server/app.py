@@ -25,18 +25,18 @@ from layers.access import LOCAL, Audience
 from layers.city import City
 from layers.errors import OnemapError, TooSlowError
 from layers.store import Store
+from ogc_server.access.entrance import Entrance
+from ogc_server.access.sign_in import SignIn
 from ogc_server.answers import problem_answer
 from ogc_server.blocks import discover
 from ogc_server.catalogue import Catalogues
 from ogc_server.doors import METHODS, routes
 from ogc_server.engine import Engine
-from ogc_server.entrance import Entrance
 from ogc_server.gate import LOOPBACK_ORIGIN, Gate
 from ogc_server.missing import missing_page
 from ogc_server.problem import RequestError
 from ogc_server.processes.pool import Pool
-from ogc_server.sign_in import SignIn
-from ogc_server.tiles import TileMemory
+from ogc_server.tiling.tiles import TileMemory
 
 STATIC = Path(__file__).parent / "static"
 _LIGHT_COMPRESSION = 2
@@ -64,7 +64,7 @@ def create_app(
         host that each
         request names, which must then be this machine itself or one of ``hosts``.
     audience : who reads where there are no accounts; layers above it don't exist for him.
-    entrance : who else may come in, and how; see `ogc_server.entrance`.
+    entrance : who else may come in, and how; see `ogc_server.access.entrance`.
     folder : where positions and what else is kept beside the store lie.
     hosts : further host names that are answered.
     origins : sites whose pages may read answers in a browser (CORS), beside those of this machine.

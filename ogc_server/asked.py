@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from layers.access import Audience
 from layers.spec import LayerSpec
+from ogc_server.access.sign_in import ACTOR_KEY
 from ogc_server.block import Block
 from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
 from ogc_server.features import Place
@@ -16,7 +17,6 @@ from ogc_server.negotiation import wanted_format, wanted_language
 from ogc_server.parameters import single_values
 from ogc_server.problem import bad_parameter
 from ogc_server.processes.pool import Pool
-from ogc_server.sign_in import ACTOR_KEY
 
 _PLAIN = ("f", "lang")
 

@@ -179,7 +179,7 @@ def resource(catalogue: Catalogue, spec: LayerSpec) -> dict[str, Any]:
 class Engine:
     """pygeoapi as an ASGI application, with an API object for each audience.
 
-    Catalogue and URL of the server are taken from the request (see `ogc_server.sign_in` and
+    Catalogue and URL of the server are taken from the request (see `ogc_server.access.sign_in` and
     `ogc_server.gate`); API objects are kept for the latest.
     """
 

@@ -16,9 +16,10 @@ from ogc_server import metadata, pages, schemas
 from ogc_server import openapi as definition
 from ogc_server.answers import data_answer, etag, html_answer, streamed, unchanged
 from ogc_server.asked import Asked
-from ogc_server.csv_text import CSV, csv_text
-from ogc_server.dggs_asked import whole
-from ogc_server.exports import EXPORTS, exported
+from ogc_server.cells.dggs_asked import whole
+from ogc_server.editing.versions import form_of, tag_of, version_of, whole_row
+from ogc_server.exporting.csv_text import CSV, csv_text
+from ogc_server.exporting.exports import EXPORTS, exported
 from ogc_server.features import (
     GEOJSON,
     JSON,
@@ -39,7 +40,6 @@ from ogc_server.parameters import (
 )
 from ogc_server.problem import bad_parameter, not_found
 from ogc_server.revisions import Revisions
-from ogc_server.versions import form_of, tag_of, version_of, whole_row
 
 _ALL_FORMATS = ("json", "html", "jsonld", *EXPORTS)
 # What the event loop may wait for the store, and parameters whose reading takes no time either.

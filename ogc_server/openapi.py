@@ -13,7 +13,7 @@ from typing import Any
 from layers.spec import JSON_TYPES, LayerSpec, PropertySpec
 from ogc_server.block import Block
 from ogc_server.catalogue import Catalogue
-from ogc_server.exports import EXPORTS
+from ogc_server.exporting.exports import EXPORTS
 from ogc_server.features import GEOJSON, HTML, JSON
 from ogc_server.metadata import COLLECTIONS, MOST_COLLECTIONS, OPENAPI, SCHEMA
 from ogc_server.parameters import DEFAULT_LIMIT, MAXIMUM_LIMIT, RESERVED, queryable_names

@@ -21,7 +21,10 @@ from layers.rasters.spec import RasterSpec
 from layers.spec import LayerSpec
 from ogc_server.asked import Asked
 from ogc_server.catalogue import Catalogue
+from ogc_server.catalogued.records import CATALOGUE
+from ogc_server.cells.zones import around
 from ogc_server.conformance import classes, standards
+from ogc_server.coverages.rasters import raster
 from ogc_server.features import (
     HTML,
     Place,
@@ -34,12 +37,9 @@ from ogc_server.features import (
 from ogc_server.findings import Findings
 from ogc_server.negotiation import WHOLE_FORMATS
 from ogc_server.parameters import ItemsRequest
-from ogc_server.rasters import raster
 from ogc_server.reading import Reader, is_evidence
-from ogc_server.records import CATALOGUE
 from ogc_server.ways import say, sections, ways
 from ogc_server.words import KINDS, words
-from ogc_server.zones import around
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COLUMNS = 12

@@ -7,8 +7,8 @@ import os
 from layers.access import LOCAL, PUBLIC
 from layers.accounts import Accounts
 from layers.city import City
-from ogc_server.entrance import Entrance
-from ogc_server.tokens import Issuer, LocalTokens
+from ogc_server.access.entrance import Entrance
+from ogc_server.access.tokens import Issuer, LocalTokens
 from onemap.home import Home
 
 

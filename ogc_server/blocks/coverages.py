@@ -14,18 +14,18 @@ from ogc_server.asked import Asked
 from ogc_server.block import Block, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
-from ogc_server.coverage import COVJSON, GEOTIFF, MOST_NUMBERS, covjson, geotiff, headers
-from ogc_server.coverage_grid import OLD_SIZE, coverage_grid, modern
-from ogc_server.coverage_grid import PARAMETERS as SCALES
+from ogc_server.coverages.coverage import COVJSON, GEOTIFF, MOST_NUMBERS, covjson, geotiff, headers
+from ogc_server.coverages.coverage_grid import OLD_SIZE, coverage_grid, modern
+from ogc_server.coverages.coverage_grid import PARAMETERS as SCALES
+from ogc_server.coverages.raster_definition import coverage_definition
+from ogc_server.coverages.raster_metadata import raster_collection, raster_schema, systems
+from ogc_server.coverages.rasters import Raster, owns, rasters, wanted_raster
+from ogc_server.coverages.subsets import PARAMETERS as PARTS
+from ogc_server.coverages.subsets import parse_part
 from ogc_server.handlers import described
 from ogc_server.metadata import SCHEMA
 from ogc_server.problem import RequestError, bad_parameter
-from ogc_server.raster_definition import coverage_definition
-from ogc_server.raster_metadata import raster_collection, raster_schema, systems
-from ogc_server.rasters import Raster, owns, rasters, wanted_raster
 from ogc_server.reference import parse_crs, proj_name, uri_of
-from ogc_server.subsets import PARAMETERS as PARTS
-from ogc_server.subsets import parse_part
 
 _FIELDS = ("properties", "exclude-properties")
 

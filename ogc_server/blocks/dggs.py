@@ -6,12 +6,12 @@ from typing import Any
 
 from layers.spec import LayerSpec
 from layers.text import Text
-from ogc_server import dggs
 from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
+from ogc_server.cells import dggs
+from ogc_server.cells.dggs_asked import DEEPEST, MOST_ZONES
+from ogc_server.cells.dggs_documents import list_link
 from ogc_server.conformance import uris_of
-from ogc_server.dggs_asked import DEEPEST, MOST_ZONES
-from ogc_server.dggs_documents import list_link
 from ogc_server.features import GEOJSON, HTML, JSON, collection_url, link
 from ogc_server.openapi import operation, query_parameter, ref
 

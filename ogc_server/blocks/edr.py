@@ -11,10 +11,10 @@ from typing import Any
 
 from layers.covjson import MEDIA_TYPE
 from layers.spec import LayerSpec
-from ogc_server import rasters
 from ogc_server.block import Block, Definition, Door, Endpoint
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
+from ogc_server.coverages import rasters
 from ogc_server.edr import endpoints, pixels, tracks
 from ogc_server.edr.observed import COUNT, FORMATS, QUERIES, WITHIN_UNITS, members, parameters
 from ogc_server.features import GEOJSON

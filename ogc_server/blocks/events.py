@@ -17,12 +17,12 @@ from layers.text import Text
 from ogc_server.asked import Asked
 from ogc_server.block import Block, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
-from ogc_server.dggs_asked import whole
+from ogc_server.cells.dggs_asked import whole
 from ogc_server.features import collection_url, link
-from ogc_server.live_events import AT_ONCE, Wanted, events, reset_event, written
+from ogc_server.live.live_events import AT_ONCE, Wanted, events, reset_event, written
+from ogc_server.live.pulse import Pulse, pulse_of
 from ogc_server.openapi import query_parameter, ref
 from ogc_server.problem import RequestError, bad_parameter, not_found
-from ogc_server.pulse import Pulse, pulse_of
 
 EVENT_STREAM = "text/event-stream"
 _TITLE = Text(en="Changes as they happen", zh="实时变更")

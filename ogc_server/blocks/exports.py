@@ -10,7 +10,7 @@ from typing import Any
 from layers.spec import LayerSpec
 from ogc_server.block import Block
 from ogc_server.catalogue import Catalogue
-from ogc_server.exports import EXPORTS
+from ogc_server.exporting.exports import EXPORTS
 from ogc_server.features import collection_url, link
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc_server import handlers, openapi_edit, transactions
+from ogc_server import handlers
 from ogc_server.block import Block, Definition, Door
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
+from ogc_server.editing import openapi_edit, transactions
 from ogc_server.features import collection_url
 from ogc_server.gate import BASE_KEY
 from ogc_server.metadata import SCHEMA, SORTABLES

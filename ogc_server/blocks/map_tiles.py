@@ -10,21 +10,22 @@ from starlette.responses import Response
 from layers.crs import STORAGE
 from layers.rasters.grid import Grid, box_between
 from layers.spec import LayerSpec
-from ogc_server import map_tilesets, maps, pages
+from ogc_server import pages
 from ogc_server.asked import Asked
 from ogc_server.block import Block, Definition, Door
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
+from ogc_server.coverages.rasters import Raster, rasters
+from ogc_server.coverages.subsets import parse_part
 from ogc_server.handlers import described
-from ogc_server.map_answer import FORMATS, map_answer
-from ogc_server.map_definition import tile_definition
-from ogc_server.maps import Subject
-from ogc_server.painting import PARAMETERS as COLOURS
-from ogc_server.rasters import Raster, rasters
-from ogc_server.subsets import parse_part
-from ogc_server.tiles import asked_tile
-from ogc_server.tilesets import matrix_set_of
-from ogc_server.viewport import Viewport
+from ogc_server.images import map_tilesets, maps
+from ogc_server.images.map_answer import FORMATS, map_answer
+from ogc_server.images.map_definition import tile_definition
+from ogc_server.images.maps import Subject
+from ogc_server.images.painting import PARAMETERS as COLOURS
+from ogc_server.images.viewport import Viewport
+from ogc_server.tiling.tiles import asked_tile
+from ogc_server.tiling.tilesets import matrix_set_of
 
 _PIXELS = 256
 

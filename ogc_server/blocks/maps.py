@@ -8,24 +8,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from layers.spec import LayerSpec
-from ogc_server import maps
 from ogc_server.asked import Asked
 from ogc_server.block import Block, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
 from ogc_server.conformance import uris_of
+from ogc_server.coverages.raster_metadata import systems
+from ogc_server.coverages.rasters import Raster, rasters
+from ogc_server.coverages.subsets import PARAMETERS as PARTS
+from ogc_server.coverages.subsets import parse_part
 from ogc_server.features import collection_url, link
-from ogc_server.map_answer import FORMATS, map_answer
-from ogc_server.map_definition import map_definition
+from ogc_server.images import maps
+from ogc_server.images.map_answer import FORMATS, map_answer
+from ogc_server.images.map_definition import map_definition
+from ogc_server.images.maps import Subject
+from ogc_server.images.painting import JPEG, PNG
+from ogc_server.images.painting import PARAMETERS as COLOURS
+from ogc_server.images.viewport import PARAMETERS as VIEWS
+from ogc_server.images.viewport import parse_viewport
 from ogc_server.map_page import map_page
-from ogc_server.maps import Subject
-from ogc_server.painting import JPEG, PNG
-from ogc_server.painting import PARAMETERS as COLOURS
-from ogc_server.raster_metadata import systems
-from ogc_server.rasters import Raster, rasters
-from ogc_server.subsets import PARAMETERS as PARTS
-from ogc_server.subsets import parse_part
-from ogc_server.viewport import PARAMETERS as VIEWS
-from ogc_server.viewport import parse_viewport
 
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/map"
 

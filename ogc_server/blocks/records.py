@@ -8,19 +8,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from layers.text import Text
-from ogc_server import dcat, pages
+from ogc_server import pages
 from ogc_server.answers import data_answer, etag, html_answer, unchanged
 from ogc_server.asked import Asked
 from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
+from ogc_server.catalogued import dcat
+from ogc_server.catalogued.record_pages import record_page, records_page
+from ogc_server.catalogued.record_search import PARAMETERS, SORTABLES, Found, search
+from ogc_server.catalogued.records import (
+    CATALOGUE,
+    JSON_LD,
+    TITLE,
+    Record,
+    described,
+    owns,
+    records,
+)
 from ogc_server.conformance import uris_of
 from ogc_server.features import GEOJSON, HTML, JSON, collection_url, link
 from ogc_server.metadata import SCHEMA
 from ogc_server.openapi import operation, query_parameter, ref
 from ogc_server.problem import not_found
-from ogc_server.record_pages import record_page, records_page
-from ogc_server.record_search import PARAMETERS, SORTABLES, Found, search
-from ogc_server.records import CATALOGUE, JSON_LD, TITLE, Record, described, owns, records
 
 _FORMATS = ("json", "html", "jsonld")
 

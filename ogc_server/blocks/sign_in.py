@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from layers.access import PUBLIC
+from ogc_server.access.sign_in import CHALLENGE
 from ogc_server.answers import data_answer
 from ogc_server.asked import Asked
 from ogc_server.block import Block, Door
 from ogc_server.features import JSON
 from ogc_server.problem import RequestError
-from ogc_server.sign_in import CHALLENGE
 
 
 def who(request: Request) -> Response:

@@ -18,7 +18,7 @@ from ogc_server.conformance import uris_of
 from ogc_server.features import JSON, collection_url, link
 from ogc_server.handlers import described
 from ogc_server.openapi import operation, ref
-from ogc_server.styles import MAPBOX, QML, SLD, STYLES, Styles
+from ogc_server.tiling.styles import MAPBOX, QML, SLD, STYLES, Styles
 
 
 def _asked(request: Request, formats: tuple[str, ...] = ("json", "html")) -> tuple[Asked, Styles]:

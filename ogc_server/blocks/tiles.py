@@ -10,7 +10,7 @@ from starlette.responses import Response
 from layers.spec import LayerSpec
 from layers.text import Text
 from layers.tiles.matrix import MATRIX_SETS
-from ogc_server import pages, tiles
+from ogc_server import pages
 from ogc_server.asked import Asked
 from ogc_server.block import Block, Card, Definition, Door, Links
 from ogc_server.catalogue import Catalogue
@@ -19,7 +19,8 @@ from ogc_server.features import JSON, link
 from ogc_server.handlers import described
 from ogc_server.openapi import operation, ref
 from ogc_server.problem import bad_parameter
-from ogc_server.tilesets import (
+from ogc_server.tiling import tiles
+from ogc_server.tiling.tilesets import (
     MVT,
     SCHEMES,
     TileSets,

@@ -19,6 +19,7 @@ from layers.rasters.archive import Scene
 from layers.rasters.grid import Grid
 from ogc_server.answers import etag, unchanged
 from ogc_server.asked import Asked
+from ogc_server.coverages.rasters import Raster, wanted_raster
 from ogc_server.edr.documents import Answer, Path
 from ogc_server.edr.endpoints import written
 from ogc_server.edr.observed import raster_parameters
@@ -26,7 +27,6 @@ from ogc_server.edr.parameters import parse_coords, parse_names, parse_path, par
 from ogc_server.edr.sampling import Floats, Row, samples
 from ogc_server.features import collection_url
 from ogc_server.problem import RequestError
-from ogc_server.rasters import Raster, wanted_raster
 from ogc_server.times import parse_interval, write_instant
 
 _MOST_PIXELS = 1 << 22

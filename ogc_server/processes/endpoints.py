@@ -13,6 +13,7 @@ from analytics.algorithm import Algorithm, InputError, StoppedError
 from analytics.algorithms import discover
 from ogc_server.answers import data_answer, etag, html_answer, unchanged
 from ogc_server.asked import Asked
+from ogc_server.editing.turns import in_turn
 from ogc_server.features import HTML, JSON, link
 from ogc_server.problem import RequestError, bad_parameter
 from ogc_server.processes import documents, pages
@@ -26,7 +27,6 @@ from ogc_server.processes.answers import (
 from ogc_server.processes.pool import Order
 from ogc_server.processes.requests import Execution, bad_input, parse_execution, read_body
 from ogc_server.processes.results import ResultTooLargeError
-from ogc_server.turns import in_turn
 
 DEFAULT_LIMIT, MAXIMUM_LIMIT = 10, 1000
 _FURTHEST = 10**6

@@ -12,6 +12,7 @@ from layers.query import TimeInterval
 from layers.store.jobs import CLOSED, OPEN, Job
 from ogc_server.answers import data_answer, html_answer
 from ogc_server.asked import Asked
+from ogc_server.editing.turns import in_turn
 from ogc_server.features import JSON
 from ogc_server.problem import RequestError, bad_parameter
 from ogc_server.processes import documents, pages
@@ -26,7 +27,6 @@ from ogc_server.processes.answers import (
 from ogc_server.processes.endpoints import DEFAULT_LIMIT, MAXIMUM_LIMIT, page_links, whole
 from ogc_server.processes.visible import is_seen, seen_jobs
 from ogc_server.times import parse_interval
-from ogc_server.turns import in_turn
 
 _SEVERAL = ("type", "processID", "status")
 _FILTERS = (*_SEVERAL, "datetime", "minDuration", "maxDuration", "limit", "offset")

@@ -11,9 +11,9 @@ from layers.spec import GeometryType
 from layers.store.jobs import Job, Result
 from layers.text import Text
 from ogc_server.asked import Asked
+from ogc_server.coverages.rasters import rasters
 from ogc_server.pages import render
 from ogc_server.processes import documents
-from ogc_server.rasters import rasters
 
 _WORDS = {
     "processes": Text(en="Analyses", zh="分析服务"),

@@ -17,8 +17,8 @@ from layers.query import EVERYTHING, Query
 from layers.spec import LayerSpec
 from layers.store import Store
 from layers.trajectory import Run
-from ogc_server import rasters
 from ogc_server.catalogue import Catalogue
+from ogc_server.coverages import rasters
 from ogc_server.moving.movers import kinds, movers_of
 from ogc_server.parameters import parse_items
 from ogc_server.problem import RequestError

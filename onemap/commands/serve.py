@@ -13,9 +13,9 @@ import uvicorn
 
 from layers.errors import OnemapError
 from ogc_server import create_app
+from ogc_server.access.entrance import Entrance
+from ogc_server.access.tokens import Issuer
 from ogc_server.app import LONGEST_QUESTION_S
-from ogc_server.entrance import Entrance
-from ogc_server.tokens import Issuer
 from onemap.commands.options import CityOption, Opened, StoreOption, opened
 from onemap.entrance import entrance_of
 from onemap.setup import create_layers

@@ -20,8 +20,8 @@ from layers.accounts import Accounts
 from layers.city import City
 from layers.roles import Account
 from ogc_server import create_app
-from ogc_server.entrance import Entrance
-from ogc_server.tokens import LocalTokens
+from ogc_server.access.entrance import Entrance
+from ogc_server.access.tokens import LocalTokens
 from tests.absent import absent
 from tests.clients import pages
 from tests.served import LAYER, Served, filled_store, running

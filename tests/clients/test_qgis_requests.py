@@ -17,7 +17,7 @@ from layers.query import Query
 from layers.roles import Account
 from layers.store import Store
 from ogc_server import create_app
-from ogc_server.entrance import Entrance
+from ogc_server.access.entrance import Entrance
 from ogc_server.reference import CRS84
 from tests.clients.conftest import INTERNAL, LAYER, Guarded, Served
 from tests.clients.qgis_session import QgisSession

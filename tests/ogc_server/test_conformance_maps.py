@@ -17,7 +17,7 @@ from layers.query import Query
 from layers.rasters.grid import box_between
 from layers.store import Store
 from ogc_server.blocks.maps import BLOCK
-from ogc_server.cell_picture import BREAKS, RAMP
+from ogc_server.cells.cell_picture import BREAKS, RAMP
 from tests.ogc_server import scenes
 from tests.ogc_server.scenes import COLUMNS, EAST, NORTH, PIXEL, ROWS, SOUTH, URI, WEST
 

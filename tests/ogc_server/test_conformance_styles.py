@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from layers.city import City
 from layers.store import Store
 from ogc_server import PUBLIC, create_app
-from ogc_server.styles import MAPBOX, QML, SLD
+from ogc_server.tiling.styles import MAPBOX, QML, SLD
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.test_conformance_tiles import body
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from layers.tiles.matrix import FINEST, MATRIX_SETS
-from ogc_server.tilesets import MVT, SCHEME, SCHEMES, TILESETS
+from ogc_server.tiling.tilesets import MVT, SCHEME, SCHEMES, TILESETS
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.test_conformance import feature_collections
 

@@ -22,7 +22,8 @@ from layers.errors import StoreError
 from layers.h3grid import format_cell
 from layers.query import Query, Scope
 from layers.store import Store
-from ogc_server import PUBLIC, create_app, zones
+from ogc_server import PUBLIC, create_app
+from ogc_server.cells import zones
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.test_conformance import body
 

@@ -21,8 +21,9 @@ from layers.city import City
 from layers.query import Scope
 from layers.store import Store, open_store
 from layers.store import changes as log
-from ogc_server import PUBLIC, create_app, pulse
+from ogc_server import PUBLIC, create_app
 from ogc_server.blocks import events as block
+from ogc_server.live import pulse
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.rows import AT, rows
 from tests.postgis import fresh_database

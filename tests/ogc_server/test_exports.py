@@ -29,8 +29,9 @@ from layers.city import City
 from layers.errors import StoreError
 from layers.query import Query, Scope
 from layers.store import Store, open_store
-from ogc_server import Audience, create_app, exports
-from ogc_server.exports import EXPORTS
+from ogc_server import Audience, create_app
+from ogc_server.exporting import exports
+from ogc_server.exporting.exports import EXPORTS
 from tests.ogc_server.conftest import BASE, EMPTY, ROWS
 from tests.ogc_server.rows import AT, rows
 from tests.ogc_server.test_conformance import MARKS, body

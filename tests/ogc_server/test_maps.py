@@ -22,10 +22,10 @@ from layers.query import Box, Scope
 from layers.rasters.grid import Grid
 from layers.store import Store, open_store
 from ogc_server import create_app
-from ogc_server.cell_picture import BREAKS, RAMP, around, fitting_resolution, paint_counts
-from ogc_server.painting import Background, on_background, over
+from ogc_server.cells.cell_picture import BREAKS, RAMP, around, fitting_resolution, paint_counts
+from ogc_server.images.painting import Background, on_background, over
+from ogc_server.images.viewport import Viewport
 from ogc_server.reference import CRS84
-from ogc_server.viewport import Viewport
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.rows import AT, rows
 
@@ -142,7 +142,9 @@ def test_an_image_is_made_once_for_each_state(
 ) -> None:
     made = []
     paint = paint_counts
-    monkeypatch.setattr("ogc_server.maps.paint_counts", lambda *a: made.append(1) or paint(*a))
+    monkeypatch.setattr(
+        "ogc_server.images.maps.paint_counts", lambda *a: made.append(1) or paint(*a)
+    )
     client, spec = served(city, homes, LOCAL), city.layer("navigation_mark")
     url = f"/collections/{spec.id}/map?width=200"
     first = client.get(url)

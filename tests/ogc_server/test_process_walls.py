@@ -17,9 +17,9 @@ from layers.city import City
 from layers.query import Query, Scope
 from layers.store import Store
 from ogc_server import create_app
+from ogc_server.access.sign_in import ACTOR_KEY
 from ogc_server.catalogue import CATALOGUE_KEY
 from ogc_server.processes.pool import Pool
-from ogc_server.sign_in import ACTOR_KEY
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.runs import ByHand
 

@@ -207,7 +207,7 @@ def test_a_rasters_page_shows_its_picture_its_legend_and_its_times(shown: TestCl
 def test_more_than_one_answer_holds_is_refused(
     shown: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ogc_server.coverage_grid.MOST_VALUES", 2000)
+    monkeypatch.setattr("ogc_server.coverages.coverage_grid.MOST_VALUES", 2000)
     whole = shown.get("/collections/land_cover/coverage")
     assert whole.status_code == 413 and "ask for a bbox" in whole.json()["description"]
     assert shown.get("/collections/land_cover/coverage?scale-factor=2").status_code == 200

@@ -22,8 +22,8 @@ from layers.query import Query, Scope
 from layers.roles import Account
 from layers.store import Store
 from ogc_server import PUBLIC, create_app
-from ogc_server.entrance import Entrance
-from ogc_server.tokens import Issuer, LocalTokens
+from ogc_server.access.entrance import Entrance
+from ogc_server.access.tokens import Issuer, LocalTokens
 from tests.ogc_server.conftest import BASE
 
 TOWN = "PS-OH"

@@ -15,8 +15,8 @@ from layers.query import Query, Scope
 from layers.store import Store, open_store
 from layers.tiles.matrix import WEB_MERCATOR
 from ogc_server import PUBLIC, create_app
-from ogc_server.tiles import TileMemory
-from ogc_server.tilesets import MVT
+from ogc_server.tiling.tiles import TileMemory
+from ogc_server.tiling.tilesets import MVT
 from tests.ogc_server.conftest import BASE
 from tests.ogc_server.rows import AT, rows
 from tests.ogc_server.test_conformance_tiles import MARKS, features, fids, whole

@@ -1,0 +1,1 @@
+"""Who asks: credentials, accounts, tokens, and the reader that they make."""

@@ -1,0 +1,1 @@
+"""OGC API – Coverages: rasters as collections with their values."""

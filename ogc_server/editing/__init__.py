@@ -1,0 +1,1 @@
+"""Writing features over HTTP: bodies, versions, units of writing (OGC 20-002)."""

@@ -1,0 +1,1 @@
+"""OGC API – Maps: pictures of rasters and of layers as numbers per cell."""

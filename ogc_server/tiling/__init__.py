@@ -1,0 +1,1 @@
+"""OGC API – Tiles: tile sets, tiles, what is remembered of them."""
