@@ -20,6 +20,7 @@ from ogc_server.asked import Asked
 from ogc_server.editing.feature_body import Checked
 from ogc_server.editing.versions import form_of, tag_of, version_of, whole_row
 from ogc_server.features import collection_url
+from ogc_server.places import JURISDICTION
 from ogc_server.problem import RequestError, not_found
 
 LINEAGE = "lineage"
@@ -85,7 +86,10 @@ class Edit:
             raise RequestError(403, "OutsideJurisdiction", words)
 
     def note(self, unit: Transaction, what: str, fids: list[str]) -> str:
-        """Keep who did what as a row of the lineage; return its id, the source of the rows."""
+        """Keep who did what as a row of the lineage; return its id, the source of the rows.
+
+        It lies in the unit of who asks, so that his colleagues see what he did.
+        """
         key = f"edit/{uuid.uuid4().hex}"
         about = {"by": self.asked.actor, "what": what, "layer": self.spec.id}
         row = {
@@ -96,6 +100,7 @@ class Edit:
             "accepted_rows": len(fids),
             "rejected_rows": 0,
             "counts": about | {"ids": fids[:_IDS_NOTED]},
+            JURISDICTION: self.home_unit(),
         }
         frame = gpd.GeoDataFrame(pd.DataFrame({name: [value] for name, value in row.items()}))
         unit.upsert(self.asked.catalogue.city.layer(LINEAGE), frame, at=self.now, source=key)

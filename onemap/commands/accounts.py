@@ -15,7 +15,7 @@ from layers.roles import NAME, Account
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now
 from onemap.entrance import local_tokens
 from onemap.home import Home, locate, read_city
-from onemap.terminal import out, print_json
+from onemap.terminal import err, out, print_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,7 +63,11 @@ def add(
         departments=tuple(department or ()),
         expires=None if days is None else now() + timedelta(days=days),
     )
-    read_city(home).roles.check(account)
+    roles = read_city(home).roles
+    roles.check(account)
+    if roles.roles[role].departments == "own" and not account.departments:
+        err.print(f"[yellow]a {role} without --department[/yellow] finds no restricted layer,")
+        err.print("no finding, and may edit nothing")
     new = accounts.find(name) is None
     accounts.put(account)
     out.print(f"account '{name}' is {'added' if new else 'changed'}")

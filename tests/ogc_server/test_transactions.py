@@ -447,6 +447,11 @@ def test_rows_without_a_place_stay_in_the_unit_they_are_in(city: City, store: St
     assert clerk.post(SHIPS, json=new, headers=JSON).status_code == 201
     units = store.frame(Query("vessel_registry")).set_index("registry_id").jurisdiction
     assert units.to_dict() == {"s1": "PS-OH", "s2": "PS-LP", "s3": "PS-OH"}
+    # What he did is seen by those of his unit, and by the whole city's.
+    done = read(clerk, "/collections/lineage/items")
+    assert done["numberMatched"] == 2
+    away = Audience("other", CLERK.sensitivities, Scope(("PS-LP",)))
+    assert read(of(city, store, away), "/collections/lineage/items")["numberMatched"] == 0
 
 
 def test_an_edit_is_seen_at_once_by_everyone(client: TestClient) -> None:
