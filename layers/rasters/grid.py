@@ -13,6 +13,8 @@ from layers.query import Box
 
 # Edges that lie this share of a pixel beyond a pixel's border still stand on it.
 _SLACK = 1e-6
+# No reference system reaches so far; further out PROJ counts turns round the globe for minutes.
+_FURTHEST = 1e9
 _EDGE_POINTS = 21
 
 
@@ -114,6 +116,8 @@ def box_between(box: Box, source: str, target: str) -> Box | None:
     """
     if source == target:
         return box
+    if max(map(abs, box)) > _FURTHEST:
+        return None
     try:
         found = transform_bounds(source, target, *box, densify_pts=_EDGE_POINTS)
     except Exception:  # rasterio raises errors of many kinds here

@@ -21,6 +21,8 @@ GEOJSON_TYPES = ("application/geo+json", "application/json")
 PATCH_TYPES = ("application/merge-patch+json", *GEOJSON_TYPES)
 LARGEST = 16 * 1024 * 1024
 MOST_FEATURES = 10_000
+# In metres or degrees; further out a projection counts turns round the globe.
+_FURTHEST = 1e9
 Json = dict[str, Any]
 
 
@@ -152,6 +154,8 @@ def _shapes(spec: LayerSpec, features: list[Json], crs: str) -> Any:
             shapes[number] = shapely.from_geojson(orjson.dumps(geometry))
         except (shapely.GEOSException, TypeError, ValueError) as failure:
             raise _wrong(number, len(features), "geometry", f"can't be read: {failure}") from None
+        if np.abs(shapely.get_coordinates(shapes[number])).max(initial=0) > _FURTHEST:
+            raise _wrong(number, len(features), "geometry", "lies beyond every reference system")
     if swaps_axes(crs):
         shapes = shapely.transform(shapes, lambda pairs: pairs[:, ::-1])
     return shapely.force_2d(shapes) if spec.has_geometry else None

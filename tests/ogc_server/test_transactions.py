@@ -206,6 +206,7 @@ def test_many_features_are_created_as_one_unit(client: TestClient, store: Store)
         (mark() | {"geometry": {"type": "Point"}}, "geometry"),
         (mark() | {"geometry": {"type": "Circle", "coordinates": [0, 0]}}, "geometry"),
         (mark([200.0, 95.0]), "geometry"),
+        (mark([1e16, 1e16]), "geometry"),
         (mark() | {"properties": [1]}, "properties"),
         (mark() | {"geometry": "POINT(0 0)"}, "geometry"),
     ],
