@@ -116,7 +116,7 @@ def box_between(box: Box, source: str, target: str) -> Box | None:
     """
     if source == target:
         return box
-    if max(map(abs, box)) > _FURTHEST:
+    if not all(abs(edge) <= _FURTHEST for edge in box):
         return None
     try:
         found = transform_bounds(source, target, *box, densify_pts=_EDGE_POINTS)
