@@ -232,9 +232,21 @@ def test_the_api_is_defined(client: TestClient) -> None:
     assert path in document["paths"] and "/collections/trucks/items" in document["paths"]
 
 
+# The guide speaks of the demo city; the same things in the city of the tests.
+_HERE = {
+    r"/\d{9}\b": "/725000001",
+    r"/\d{8}T\d{6}\.000Z/": "/20200701T000000.000Z/",
+    r"/tree/": "/navigation_mark/",
+    r"POINT\([^)]*\)": "POINT(-75.1%20-42.6)",
+    r"bbox=[^&]*": "bbox=-75.2,-42.7,-75.0,-42.5",
+}
+
+
 def test_every_request_of_the_guide_is_answered(client: TestClient) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "movers.md").read_text("utf-8")
     asked = re.findall(r"curl 'http://127\.0\.0\.1:5000(/[^']+)'", guide)
     assert len(asked) > 8
     for path in asked:
+        for there, here in _HERE.items():
+            path = re.sub(there, here, path)
         assert client.get(path).status_code == 200, path
