@@ -80,7 +80,8 @@ def render(template: str, catalogue: Catalogue, base: str, language: str, **valu
     )
 
 
-def _page(asked: Asked, template: str, **values: Any) -> str:
+def page(asked: Asked, template: str, **values: Any) -> str:
+    """Fill a template for a reader, with ways to the other language and to JSON."""
     return render(
         template,
         asked.catalogue,
@@ -105,7 +106,7 @@ def landing(asked: Asked, document: dict[str, Any]) -> str:
         for block in asked.blocks
         for card in block.cards
     ]
-    return _page(
+    return page(
         asked,
         "home.html",
         number=len(specs),
@@ -117,12 +118,12 @@ def landing(asked: Asked, document: dict[str, Any]) -> str:
 
 def conformance(asked: Asked, document: dict[str, Any]) -> str:
     """Return the list of conformance classes."""
-    return _page(asked, "classes.html", classes=document["conformsTo"])
+    return page(asked, "classes.html", classes=document["conformsTo"])
 
 
 def functions(asked: Asked, document: dict[str, Any]) -> str:
     """Return the functions that filters may call as a table."""
-    return _page(asked, "functions.html", rows=document["functions"])
+    return page(asked, "functions.html", rows=document["functions"])
 
 
 def openapi(asked: Asked, document: dict[str, Any]) -> str:
@@ -132,7 +133,7 @@ def openapi(asked: Asked, document: dict[str, Any]) -> str:
         for path, entry in document["paths"].items()
         for method, operation in entry.items()
     ]
-    return _page(asked, "definition.html", rows=rows, version=document["info"]["version"])
+    return page(asked, "definition.html", rows=rows, version=document["info"]["version"])
 
 
 def collections(asked: Asked, document: dict[str, Any]) -> str:
@@ -145,7 +146,7 @@ def collections(asked: Asked, document: dict[str, Any]) -> str:
     ]
     others = [row for row in document["collections"] if row["id"] not in catalogue.city.layers]
     ways = {row["rel"]: row["href"] for row in document["links"]}
-    return _page(asked, "layers.html", groups=groups, others=others, links=ways)
+    return page(asked, "layers.html", groups=groups, others=others, links=ways)
 
 
 def by_domain(catalogue: Catalogue, language: str) -> list[tuple[str, list[LayerSpec]]]:
@@ -180,7 +181,7 @@ def _number(catalogue: Catalogue, spec: LayerSpec) -> str:
 
 def collection(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
     """One layer: what it is and where its rows are."""
-    return _page(
+    return page(
         asked,
         "layer.html",
         spec=spec,
@@ -211,7 +212,7 @@ def other_collection(asked: Asked, document: dict[str, Any]) -> str:
     spec = asked.catalogue.city.rasters.get(key)
     shown = raster(asked.catalogue, key)
     scenes = shown.scenes[-_SCENES:] if shown else ()
-    return _page(
+    return page(
         asked,
         "other.html",
         document=document,
@@ -229,7 +230,7 @@ def linked(asked: Asked, document: dict[str, Any]) -> str:
     # What has a part of the page for itself stands there.
     links = [row for row in document["links"] if not parts or row["rel"] != "item"]
     said = {name: say(document.get(name, ""), asked.language) for name in ("title", "description")}
-    return _page(
+    return page(
         asked,
         "other.html",
         document={**document, **said},
@@ -256,25 +257,25 @@ def _legend(spec: RasterSpec, language: str) -> list[dict[str, str]]:
 def fields(asked: Asked, spec: LayerSpec | RasterSpec, document: dict[str, Any]) -> str:
     """Properties of a layer, or bands of a raster, as a table."""
     title = spec.title.say(asked.language)
-    return _page(asked, "fields.html", spec=spec, title=title, document=document)
+    return page(asked, "fields.html", spec=spec, title=title, document=document)
 
 
 def all_fields(asked: Asked, document: dict[str, Any]) -> str:
     """Properties of all layers as a table."""
-    return _page(asked, "fields.html", spec=None, title=document["title"], document=document)
+    return page(asked, "fields.html", spec=None, title=document["title"], document=document)
 
 
 def items(asked: Asked, wanted: ItemsRequest) -> str:
     """Return a page of rows as a table with a small map."""
     catalogue, spec = asked.catalogue, wanted.spec
-    page = None if wanted.hits else catalogue.store.page(wanted.query)
-    features = feature_dicts(wanted, page) if page else []
-    total = matched(catalogue, wanted, page)
-    links = {row["rel"]: row["href"] for row in items_links(asked.place(), wanted, page)}
+    found = None if wanted.hits else catalogue.store.page(wanted.query)
+    features = feature_dicts(wanted, found) if found else []
+    total = matched(catalogue, wanted, found)
+    links = {row["rel"]: row["href"] for row in items_links(asked.place(), wanted, found)}
     names = [p.name for p in spec.properties if p.name != spec.id_field][:_COLUMNS]
     if wanted.query.properties is not None:
         names = [name for name in names if name in wanted.query.properties]
-    return _page(
+    return page(
         asked,
         "rows.html",
         spec=spec,
@@ -307,7 +308,7 @@ def item(asked: Asked, spec: LayerSpec, document: dict[str, Any]) -> str:
         else None
     )
     told = {"evidence"} if about and "evidence" in about else set()
-    return _page(
+    return page(
         asked,
         "row.html",
         spec=spec,

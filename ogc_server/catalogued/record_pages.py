@@ -10,7 +10,7 @@ from ogc_server.asked import Asked
 from ogc_server.block import Links
 from ogc_server.catalogued.record_search import Found
 from ogc_server.catalogued.records import CATALOGUE, TITLE
-from ogc_server.pages import render
+from ogc_server.pages import page
 from ogc_server.ways import ways
 
 _WORDS = {
@@ -28,15 +28,9 @@ _WORDS = {
 
 
 def _page(asked: Asked, template: str, **values: Any) -> str:
-    place = asked.place()
-    other = "en" if asked.language == "zh" else "zh"
-    return render(
+    return page(
+        asked,
         template,
-        asked.catalogue,
-        asked.base,
-        asked.language,
-        switch=place.url(lang=other),
-        json_url=place.url(f="json"),
         w=SimpleNamespace(**{key: text.say(asked.language) for key, text in _WORDS.items()}),
         title=TITLE.say(asked.language),
         home=f"{asked.base}/collections/{CATALOGUE}",

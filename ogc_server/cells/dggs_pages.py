@@ -14,7 +14,7 @@ from ogc_server.cells import zones
 from ogc_server.cells.dggs_data import Held
 from ogc_server.cells.zone_lists import Listed, links
 from ogc_server.features import feature_dicts
-from ogc_server.pages import linked, render
+from ogc_server.pages import linked, page
 
 _WORDS = {
     "zone": Text(en="Zone", zh="格网"),
@@ -38,15 +38,9 @@ _MOST_ON_A_PAGE = 100
 
 
 def _page(asked: Asked, template: str, **values: Any) -> str:
-    place = asked.place()
-    other = "en" if asked.language == "zh" else "zh"
-    return render(
+    return page(
+        asked,
         template,
-        asked.catalogue,
-        asked.base,
-        asked.language,
-        switch=place.url(lang=other),
-        json_url=place.url(f="json"),
         w=SimpleNamespace(**{key: text.say(asked.language) for key, text in _WORDS.items()}),
         **values,
     )

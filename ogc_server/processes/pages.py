@@ -12,7 +12,7 @@ from layers.store.jobs import Job, Result
 from layers.text import Text
 from ogc_server.asked import Asked
 from ogc_server.coverages.rasters import rasters
-from ogc_server.pages import render
+from ogc_server.pages import page
 from ogc_server.processes import documents
 
 _WORDS = {
@@ -52,13 +52,9 @@ _REFRESH_S = 2
 
 
 def _page(asked: Asked, template: str, **values: Any) -> str:
-    return render(
+    return page(
+        asked,
         template,
-        asked.catalogue,
-        asked.base,
-        asked.language,
-        switch=asked.place().url(lang="en" if asked.language == "zh" else "zh"),
-        json_url=asked.place().url(f="json"),
         w={key: text.say(asked.language) for key, text in _WORDS.items()},
         **values,
     )
