@@ -11,25 +11,6 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-VesselStoryKind = Literal[
-    "unregistered",
-    "lapsed",
-    "letter_o",
-    "registered",
-    "registered_spaced",
-    "registered_that_day",
-    "net_buoy",
-    "cargo_in_watch",
-    "unregistered_far",
-    "unregistered_inside",
-    "presence",
-    "crosses_in_and_out",
-    "brief_crossing",
-    "along_the_edge",
-    "transit_cargo",
-    "zone_not_in_force",
-    "one_fix_inside",
-]
 ShopStoryKind = Literal[
     "goods_out",
     "passer_by",
@@ -63,13 +44,14 @@ class VesselStory(_Plan):
 
     Attributes
     ----------
+    story : one of `ingest.simulator.stories.discover`.
     count : how many vessels have it.
     name, mmsi : given, or chosen by the seed.
     at : (lon, lat) of a fix, EPSG:4326, that the vessel reports exactly.
     time : of that fix, with zone; the vessel's first one. Other days take its time of the clock.
     """
 
-    story: VesselStoryKind
+    story: str = Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")
     count: int = Field(default=1, ge=1, le=200)
     name: str | None = Field(default=None, pattern=r"^[A-Z0-9 %.-]{1,20}$")
     mmsi: int | None = Field(default=None, ge=200_000_000, le=799_999_999)

@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ingest.simulator import detections, fleet, registers, shop_stories, vessel_stories
+from ingest.simulator import detections, fleet, registers, shop_stories, stories
 from ingest.simulator.declaration import DemoDeclaration, ManifestEntry
 from ingest.simulator.feed_plan import FeedPlan
 from ingest.simulator.geography import Geography
 from ingest.simulator.haulage import RoadGraph
 from ingest.simulator.navigable import Waters, read_zones
+from ingest.simulator.stories.story import tell
 from ingest.simulator.trucks import Plates, Truck, clock_texts, drive, write_positions
 from ingest.simulator.truth import Planted, write_truth
 from ingest.simulator.vessels import write_log
@@ -146,8 +147,8 @@ def _ships(demo: _Demo) -> None:
     names = {story.name for story in plan.stories if story.name}
     yard = fleet.Shipyard(plan, names, demo.day, rng)
     start, end = demo.span
-    stage = vessel_stories.Stage(yard, waters, start, end)
-    told = list(vessel_stories.tell(plan.stories, stage))
+    seed = (demo.seed, demo.day.toordinal(), _STREAMS["ais"])
+    told = list(tell(plan.stories, stories.discover(), yard, waters, (start, end), seed))
     others = max(_LEAST_SHIPS, demo.scaled(plan.vessels, _LEAST_SHIPS) - len(told))
     voyages = [*fleet.everyday(others, yard, waters, start, end), *told]
     demo.planted += [thing for voyage in told for thing in voyage.planted]

@@ -43,6 +43,7 @@ class Voyage:
     fixed : (lon, lat) that the first report carries exactly.
     strays : times and positions (metres) of single wild fixes, shape (n, 3).
     hull : whether it tells its type and size (a net buoy does not).
+    silences : spans (Unix seconds) in which it sends nothing.
     quiet : no noise or spoiled sentence may touch it.
     """
 
@@ -55,6 +56,7 @@ class Voyage:
     fixed: tuple[float, float] | None = None
     strays: Floats = field(default_factory=lambda: np.empty((0, 3)))
     hull: bool = True
+    silences: tuple[tuple[float, float], ...] = ()
     quiet: bool = False
 
 

@@ -86,7 +86,7 @@ def write_log(
         (~class_b & ~odd, lambda r: aismessages.class_a(r, 1)),
         (~class_b & odd, lambda r: aismessages.class_a(r, 3)),
         (class_b, aismessages.class_b),
-        (_for_satellites(reports, class_b), aismessages.long_range),
+        (_for_satellites(reports, owner, class_b), aismessages.long_range),
     )
     for chosen, encode in sets:
         part = reports.take(chosen)
@@ -98,17 +98,22 @@ def write_log(
     return _in_order(log, plan.broken_share, rng)
 
 
-def _for_satellites(reports: Reports, class_b: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """A few merchant ships in motion, about hourly."""
+def _for_satellites(
+    reports: Reports, owner: Ints, class_b: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Every tenth of the ships, where it is in motion, about hourly."""
     own_clock = (reports.t + reports.mmsi) % SATELLITE_EVERY_S < BASE_EVERY_S
-    return np.asarray(~class_b & (reports.status == 0) & (reports.mmsi % 10 == 7) & own_clock)
+    return np.asarray(~class_b & (reports.status == 0) & (owner % 10 == 0) & own_clock)
 
 
 def _static_times(voyage: Voyage, first: int, last: int, day: tuple[int, int]) -> Ints:
     """A ship with a story tells its name shortly before its first position, others soon after."""
     every = STATIC_STORY_S if voyage.quiet else STATIC_EVERY_S
     begins = max(first - 20, day[0]) if voyage.quiet else first + voyage.identity.mmsi % 60
-    return np.arange(begins, max(last, begins + 1), every)
+    times = np.arange(begins, max(last, begins + 1), every)
+    for start, end in voyage.silences:
+        times = times[(times < start) | (times > end)]
+    return times
 
 
 def _statics(

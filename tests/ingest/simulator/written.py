@@ -19,6 +19,7 @@ from pyais.stream import IterMessages
 
 from ingest.simulator.declaration import DemoDeclaration, ManifestEntry
 from ingest.simulator.geography import Geography
+from ingest.simulator.stories import discover
 from layers.city import City
 from layers.crs import transformer
 
@@ -57,6 +58,16 @@ class Written:
     def planted(self, rule: str, *stories: str) -> list[dict[str, Any]]:
         rows = [row for row in self.truth["planted"] if row["rule"] == rule]
         return [r for r in rows if not stories or r["id"].split(f"{rule}-")[1].startswith(stories)]
+
+    def unphysical(self) -> set[str]:
+        """MMSIs of stories whose places or speeds no ship can have."""
+        kinds = {kind for kind, story in discover().items() if story.unphysical}
+        return {
+            mmsi
+            for row in self.truth["planted"]
+            for mmsi in row["subject"].split("+")
+            if row["id"].removeprefix(f"{row['rule']}-").rsplit("-", 1)[0] in kinds
+        }
 
     @cached_property
     def ais_lines(self) -> list[bytes]:
