@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from starlette.concurrency import run_in_threadpool
-
 from layers.store import Store
 
 
@@ -46,7 +44,7 @@ class Revisions:
         while line.waiting:
             asked, line.waiting = line.waiting, {}
             try:
-                found = await run_in_threadpool(self._read, tuple(asked))
+                found = await self._store.read_revisions(tuple(asked))
             except Exception as failure:
                 for waited in asked.values():
                     waited.set_exception(failure)
@@ -54,6 +52,3 @@ class Revisions:
                 for layer, waited in asked.items():
                     waited.set_result(found[layer])
         line.task = None
-
-    def _read(self, layers: tuple[str, ...]) -> dict[str, int]:
-        return {layer: self._store.revision(layer) for layer in layers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -330,6 +331,10 @@ class Store(ABC):
     @abstractmethod
     def revision(self, layer: str) -> int:
         """Give a number that grows with every committed change of the layer."""
+
+    async def read_revisions(self, layers: Sequence[str]) -> dict[str, int]:
+        """Give the revisions of layers without holding up the event loop (see `revision`)."""
+        return await asyncio.to_thread(lambda: {layer: self.revision(layer) for layer in layers})
 
     @abstractmethod
     def relocate(self, spec: LayerSpec) -> int:

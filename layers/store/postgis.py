@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +37,7 @@ from layers.store.grammar import PostgisGrammar
 from layers.store.meeting import Meeting, PostgisMeeting
 from layers.store.postgis_features import PostgisFeatures
 from layers.store.postgis_functions import FUNCTIONS
+from layers.store.postgis_line import RevisionLine
 from layers.store.postgis_write import PostgisTransaction
 from layers.store.tables import LayerTables
 from layers.store.tiles import TiledStore
@@ -72,6 +73,7 @@ class PostgisStore(TiledStore):
         self._options = f"{given if isinstance(given, str) else ' '.join(given)} {_SESSION}"
         super().__init__(url, self._engine(self._options), PostgisGrammar(), city)
         self._features = self._reader(self._options)
+        self._line = RevisionLine(self._opener(self._options))
         self._writers: set[int] = set()
         # This store and its bounded ones, by their limits.
         self._twins: dict[float | None, PostgisStore] = {None: self}
@@ -91,14 +93,14 @@ class PostgisStore(TiledStore):
         )
 
     def _reader(self, options: str) -> PostgisFeatures:
+        return PostgisFeatures(
+            self._opener(options), self.engine.dialect, self.grammar, self.feature_columns
+        )
+
+    def _opener(self, options: str) -> Callable[[], psycopg.Connection[Any]]:
         _, named = self.engine.dialect.create_connect_args(self._address)
         settings: dict[str, Any] = {**named, "options": options, "autocommit": True}
-        return PostgisFeatures(
-            lambda: psycopg.connect(**settings),
-            self.engine.dialect,
-            self.grammar,
-            self.feature_columns,
-        )
+        return lambda: psycopg.connect(**settings)
 
     def bounded(self, seconds: float) -> PostgisStore:
         """See `Store.bounded`; the server stops what takes too long, on connections of its own."""
@@ -106,6 +108,7 @@ class PostgisStore(TiledStore):
             twin = super().bounded(seconds)
             options = f"{self._options} -c statement_timeout={max(1, round(seconds * 1000))}"
             twin.readers, twin._features = self._engine(options), self._reader(options)
+            twin._line = RevisionLine(self._opener(options))
             self._twins[seconds] = twin
         return self._twins[seconds]
 
@@ -113,6 +116,7 @@ class PostgisStore(TiledStore):
         """See `Store.close`."""
         for store in self._twins.values():
             store._features.close()
+            store._line.close()
             store.readers.dispose()
         super().close()
 
@@ -129,6 +133,14 @@ class PostgisStore(TiledStore):
         """See `Store.revision`."""
         with self.refusing():
             return self._features.revision(layer)
+
+    async def read_revisions(self, layers: Sequence[str]) -> dict[str, int]:
+        """See `Store.read_revisions`; by the event loop itself where it can watch a socket."""
+        try:
+            with self.refusing():
+                return await self._line.ask(layers)
+        except NotImplementedError:
+            return await super().read_revisions(layers)
 
     def _prepare(self) -> None:
         with self.engine.connect() as connection, connection.begin():

@@ -6,9 +6,10 @@ questions the text is kept and only values are bound, on connections of their ow
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -22,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     or_,
     select,
 )
@@ -35,13 +37,24 @@ from layers.store.conditions_space import check_box
 from layers.store.feature_text import FeatureText
 from layers.store.grammar import Grammar, world_boxes
 from layers.store.order import keys_of, parse_key
-from layers.store.tables import LayerTables
+from layers.store.tables import LayerTables, revision
 
 _KINDS_KEPT = 2000
+# Pages that begin further in are found by marks, one at every so many rows.
+_DEEP, _EVERY = 1000, 500
+_MARKS_KEPT = 64
 _SIDES = ("minx", "miny", "maxx", "maxy")
 _REVISION = "SELECT revision FROM onemap_revision WHERE layer = %s"
 Columns = Callable[[FromClause, LayerSpec, FeatureText], list[ColumnElement[Any]]]
 _Statement = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class _Marks:
+    """Ids of the rows at 0, `_EVERY`, 2 `_EVERY` … of a question at one revision of its layer."""
+
+    revision: int
+    fids: list[str]
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,8 @@ class _Kind:
     ----------
     plain : layer, scope and properties, without values.
     boxes : how many boxes; two where one crosses the antimeridian.
-    skips, behind : whether rows are skipped by number, or by the key of a row.
+    skips, behind, since : whether rows are skipped by number, by the key of the row before, or by
+        that of a row from which on they are skipped by number.
     counted : whether all rows are counted beside.
     """
 
@@ -61,6 +75,20 @@ class _Kind:
     skips: bool
     behind: bool
     counted: bool
+    since: bool = False
+
+
+@dataclass(frozen=True)
+class _Marking:
+    """The question for marks: layer and scope."""
+
+    plain: Query
+
+
+def _revision_of(tables: LayerTables) -> ColumnElement[Any]:
+    """Revision of a layer in the state that the statement around it reads."""
+    own = select(revision.c.revision).where(revision.c.layer == tables.spec.id)
+    return own.scalar_subquery()
 
 
 class PostgisFeatures:
@@ -83,7 +111,8 @@ class PostgisFeatures:
         self._connect, self._dialect, self._grammar = connect, dialect, grammar
         self._columns = columns
         self._idle: list[psycopg.Connection[Any]] = []
-        self._kept: dict[_Kind, _Statement] = {}
+        self._kept: dict[_Kind | _Marking, _Statement] = {}
+        self._marks: OrderedDict[Query, _Marks] = OrderedDict()
 
     def close(self) -> None:
         """Release all connections."""
@@ -142,6 +171,10 @@ class PostgisFeatures:
             query.after is not None,
             counted,
         )
+        if kind.skips and not boxes and not kind.behind and query.offset >= _DEEP:
+            deep = self._deep(kind, tables, query, text)
+            if deep is not None:
+                return deep
         sql, fixed = self._text(kind, tables, text)
         values = fixed | self._values(tables, query)
         # A page of a box is best read by place or by order, depending on the box: planned anew.
@@ -153,6 +186,55 @@ class PostgisFeatures:
         matched = int(rows[0][0]) if counted and rows else None
         following = (rows[-1][1],) if more and rows else None
         return FeaturePage(features, len(rows), following, matched)
+
+    def _deep(
+        self, kind: _Kind, tables: LayerTables, query: Query, text: FeatureText
+    ) -> FeaturePage | None:
+        """Answer from the mark before the page on; None where the layer has changed meanwhile.
+
+        PostgreSQL finds the row at a number by counting from the first. Here it is counted once for
+        each revision, as far as anyone asked.
+        """
+        place, rest = divmod(query.offset, _EVERY)
+        marks = self._marks_of(kind, tables, place)
+        if marks is None:
+            return None
+        if place >= len(marks.fids):
+            return FeaturePage(b"", 0, None, None)
+        near = replace(kind, since=True)
+        sql, fixed = self._text(near, tables, text)
+        values = fixed | self._values(tables, query.but(offset=rest))
+        rows = self._ask(sql, values | {"since": marks.fids[place]})
+        if rows and rows[0][0] != marks.revision:
+            return None
+        assert query.limit is not None
+        page = rows[: query.limit]
+        following = (page[-1][1],) if len(rows) > len(page) else None
+        return FeaturePage(text.joined([row[1:] for row in page]), len(page), following, None)
+
+    def _marks_of(self, kind: _Kind, tables: LayerTables, place: int) -> _Marks | None:
+        """Marks as far as a place; None where the layer changes while they are read."""
+        now = self.revision(kind.plain.layer)
+        key = kind.plain.but(properties=None, skip_geometry=False)
+        marks = self._marks.get(key)
+        if marks is None or marks.revision != now:
+            marks = _Marks(now, [])
+        if place >= len(marks.fids):
+            known = max(0, len(marks.fids) - 1)
+            values: dict[str, Any] = {
+                "most": (place - known) * _EVERY + 1,
+                "since": marks.fids[known] if marks.fids else "",
+            }
+            sql, fixed = self._text(_Marking(key), tables, None)
+            rows = self._ask(sql, fixed | values)
+            if rows and rows[0][0] != now:
+                return None
+            marks = _Marks(now, [*marks.fids[:known], *(row[1] for row in rows)])
+        self._marks[key] = marks
+        self._marks.move_to_end(key)
+        while len(self._marks) > _MARKS_KEPT:
+            self._marks.popitem(last=False)
+        return marks
 
     @staticmethod
     def _values(tables: LayerTables, query: Query) -> dict[str, Any]:
@@ -166,15 +248,39 @@ class PostgisFeatures:
             values["behind"] = parse_key(key, query.after[0])
         return values
 
-    def _text(self, kind: _Kind, tables: LayerTables, text: FeatureText) -> _Statement:
+    def _text(
+        self, kind: _Kind | _Marking, tables: LayerTables, text: FeatureText | None
+    ) -> _Statement:
         found = self._kept.get(kind)
         if found is None:
-            made = self._statement(kind, tables, text).compile(dialect=self._dialect)
+            if isinstance(kind, _Marking):
+                statement = self._marking(kind.plain, tables)
+            else:
+                assert text is not None
+                statement = self._statement(kind, tables, text)
+            made = statement.compile(dialect=self._dialect)
             # Scopes and choices of properties come from outside; there is no end of them.
             if len(self._kept) >= _KINDS_KEPT:
                 self._kept.clear()
             found = self._kept[kind] = (str(made), dict(made.construct_params(_check=False)))
         return found
+
+    def _marking(self, plain: Query, tables: LayerTables) -> Select[Any]:
+        """Ids of every so manieth row, from one on, with the revision of that very state."""
+        (branch,) = branches(tables, None)
+        fid = tables.current.c.fid
+        number = (func.row_number().over(order_by=fid) - 1).label("number")
+        found = conditions(self._grammar, tables.spec, plain, branch)
+        most = bindparam("most", type_=BigInteger)
+        rows = (
+            select(fid, number)
+            .where(*found, fid >= bindparam("since", type_=Text))
+            .order_by(fid)
+            .limit(most)
+            .subquery()
+        )
+        marked = rows.c.number % literal_column(str(_EVERY)) == literal_column("0")
+        return select(_revision_of(tables), rows.c.fid).where(marked).order_by(rows.c.number)
 
     def _statement(self, kind: _Kind, tables: LayerTables, text: FeatureText) -> Select[Any]:
         (branch,) = branches(tables, None)
@@ -198,6 +304,10 @@ class PostgisFeatures:
             joined = table.join(page, page.c.hit == table.c.gid)
             return select(page.c.matched, *columns).select_from(joined).order_by(table.c.fid)
         none: ColumnElement[Any] = literal(None)
+        if kind.since:
+            found.append(table.c.fid >= bindparam("since", type_=Text))
+            told = select(_revision_of(tables), *columns).where(*found)
+            return told.order_by(table.c.fid).limit(most).offset(skipped)
         if kind.behind:
             found.append(table.c.fid > bindparam("behind", type_=Text))
         statement: Select[Any] = select(none, *columns).order_by(table.c.fid).limit(most)

@@ -24,6 +24,7 @@ from ogc_server.asked import Asked
 from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
 from ogc_server.parameters import parse_items, refusal
 from ogc_server.problem import bad_parameter, not_found
+from ogc_server.revisions import Revisions
 from ogc_server.tiling.tilesets import MVT, matrix_set_of
 
 # Parameters of a layer's tiles; properties of the layer can be asked by as well.
@@ -69,23 +70,30 @@ def _weight(body: bytes) -> int:
 async def layer_tile(request: Request) -> Response:
     """One tile of a layer.
 
-    Where the store is inside of this process, a tile that the client has or that is remembered is
-    answered sooner than a worker thread takes over.
+    A tile that the client has or that is remembered is answered sooner than a worker thread takes
+    over: all it takes is the layer's revision.
     """
-    if not request.scope[CATALOGUE_KEY].store.prompt:
-        return await run_in_threadpool(lambda: _wanted(request).answer())
-    wanted = _wanted(request)
+    catalogue: Catalogue = request.scope[CATALOGUE_KEY]
+    layer = request.path_params["layer"]
+    revision = None
+    if not catalogue.store.prompt:
+        if not catalogue.at_hand(layer):
+            return await run_in_threadpool(lambda: _wanted(request).answer())
+        revisions: Revisions = request.app.state.catalogues.revisions
+        revision = await revisions.of(catalogue.counted(layer).id)
+    wanted = _wanted(request, revision)
     ready = wanted.at_once()
     return await run_in_threadpool(wanted.answer) if ready is None else ready
 
 
-def _wanted(request: Request) -> _Wanted:
+def _wanted(request: Request, revision: int | None = None) -> _Wanted:
     asked = Asked(request, ("mvt",))
     spec = asked.catalogue.counted(request.path_params["layer"])
     tile = asked_tile(request.path_params)
     values = {k: v for k, v in asked.values.items() if k not in ("f", "lang")}
     _refuse(spec, values)
-    revision = asked.catalogue.revision(spec.id)
+    if revision is None:
+        revision = asked.catalogue.revision(spec.id)
     key = (spec.id, revision, tuple(sorted(values.items())), _place(tile))
     return _Wanted(asked, key, lambda: _made(asked.catalogue, spec, tile, values))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -28,6 +29,9 @@ class _Counting:
         if layer == "broken":
             raise StoreError("broken")
         return number
+
+    async def read_revisions(self, layers: Sequence[str]) -> dict[str, int]:
+        return await Store.read_revisions(cast(Store, self), layers)
 
 
 def _revisions(store: _Counting) -> Revisions:
