@@ -78,7 +78,7 @@ def map_html(asked: Asked, chosen: frozenset[str], *, embed: bool) -> str:
         for head in _maplibre(base):
             figure.header.add_child(Element(head))
     figure.html.add_child(_Markup(frame))
-    settings = _safe_json(drawn_from)
+    settings = safe_json(drawn_from)
     figure.html.add_child(
         _Markup(f'<script type="application/json" id="onemap-settings">{settings}</script>')
     )
@@ -136,7 +136,7 @@ def _folium_map(city: City, leaflet: str) -> folium.Map:
     return drawn
 
 
-def _safe_json(value: Any) -> str:
+def safe_json(value: Any) -> str:
     """JSON that can't end the script element it stands in."""
     text = orjson.dumps(value).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
