@@ -36,9 +36,15 @@ _WORDS = ("live_on", "live_off")
 
 
 def watch_page(request: Request) -> Response:
-    """Return the page; ``rules=a,b`` shows the alerts of these rules only."""
+    """Return the page.
+
+    ``rules=a,b`` shows the alerts of these rules only; ``live=false`` adds none later, for print.
+    """
     asked = Asked(request, ("html",))
-    asked.refuse_parameters("rules")
+    asked.refuse_parameters("rules", "live")
+    live = asked.values.get("live", "true")
+    if live not in ("true", "false"):
+        raise bad_parameter("live", f"found {live[:40]!r}, expected true or false")
     asked.catalogue.layer(ALERT)
     chosen = _chosen(asked.catalogue, asked.values.get("rules", ""))
     tag = etag(request, asked.catalogue.state())
@@ -54,7 +60,7 @@ def watch_page(request: Request) -> Response:
         switch=asked.place().url(lang="en" if asked.language == "zh" else "zh"),
         alerts=_alerts(asked, chosen),
         rules=_rules(asked, chosen),
-        settings=safe_json(_settings(asked, chosen)),
+        settings=safe_json(_settings(asked, chosen) | {"live": live == "true"}),
     )
     return html_answer(text, asked.language, tag)
 

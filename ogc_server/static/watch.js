@@ -116,6 +116,7 @@
     box.dataset.ready = "yes";
   });
 
+  if (!settings.live) { return; }
   const events = new EventSource(settings.base + "/events?collections=alert");
   events.onopen = () => { live.className = "live on"; live.textContent = words.live_on; };
   events.onerror = () => { live.className = "live"; live.textContent = words.live_off; };

@@ -147,3 +147,11 @@ def test_a_large_layer_is_drawn_from_vector_tiles(show: Callable[..., Shown]) ->
         absent("Chromium has no WebGL here")
     assert tiles and "leaflet-gl-layer" in page.document
     assert not [url for url in page.requests if f"/{LAYER}/items?" in url]
+
+
+def test_the_watch_is_drawn(show: Callable[[str], Shown], served: Served) -> None:
+    page = show("/watch?lang=en&live=false")
+    assert 'data-ready="yes"' in page.document
+    assert "<canvas" in page.document
+    assert page.console == []
+    assert all(url.startswith(served.url) for url in page.requests)
