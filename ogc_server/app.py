@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import traceback
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import structlog
@@ -41,6 +42,8 @@ from ogc_server.tiling.tiles import TileMemory
 STATIC = Path(__file__).parent / "static"
 _LIGHT_COMPRESSION = 2
 LONGEST_QUESTION_S = 20.0
+# See `gc.set_threshold`.
+_COLLECTED_FROM = (50_000, 20, 100)
 _LOG = structlog.get_logger(__name__)
 
 
@@ -107,10 +110,29 @@ def _lifespan(runs: Pool) -> Callable[[Starlette], AbstractAsyncContextManager[N
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(runs.recover)
-        yield
+        with _light_collection():
+            yield
         await run_in_threadpool(runs.close)
 
     return lifespan
+
+
+@contextmanager
+def _light_collection() -> Iterator[None]:
+    """Look for garbage among what requests leave, and not again among what stands since the start.
+
+    Requests leave next to no cycles; going through all modules and declarations each time cost a
+    third of the time of a small tile.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_FROM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _cross_origin(nameless: Audience | None, origins: Iterable[str]) -> Middleware:

@@ -276,6 +276,13 @@ class Store(ABC):
             for a register without places.
         """
 
+    def light_tile(self, query: Query, tile: Tile) -> bytes | None:
+        """Draw a tile whose rows are so few that it takes next to no time (see `tile`).
+
+        None where that can't be told at once; a store that is not `prompt` never can.
+        """
+        return None
+
     @abstractmethod
     def counts(self, queries: Sequence[Query]) -> list[int]:
         """Exact number of rows of each query, in few statements however many layers there are.

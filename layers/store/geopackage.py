@@ -273,6 +273,14 @@ class GeoPackageStore(TiledStore):
         relation, found = self._relation(tables, query.but(bbox=tile.envelope))
         return gpkg_tiles.rows_by_scan(connection, tables, relation, found, tile, most)
 
+    def light_tile(self, query: Query, tile: Tile) -> bytes | None:
+        """See `Store.light_tile`."""
+        tables = self.tables(query.layer)
+        if query != Query(query.layer) or not tables.spec.has_geometry:
+            return None
+        with self.reading() as connection:
+            return gpkg_tiles.few_rows(connection, tables, tile)
+
     def _largest_in_tile(
         self, connection: Connection, tables: LayerTables, query: Query, tile: Tile
     ) -> tuple[bytes, list[int]]:

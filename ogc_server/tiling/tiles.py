@@ -82,7 +82,7 @@ async def layer_tile(request: Request) -> Response:
         revisions: Revisions = request.app.state.catalogues.revisions
         revision = await revisions.of(catalogue.counted(layer).id)
     wanted = _wanted(request, revision)
-    ready = wanted.at_once()
+    ready = wanted.at_once() or (wanted.light() if catalogue.store.prompt else None)
     return await run_in_threadpool(wanted.answer) if ready is None else ready
 
 
@@ -95,7 +95,13 @@ def _wanted(request: Request, revision: int | None = None) -> _Wanted:
     if revision is None:
         revision = asked.catalogue.revision(spec.id)
     key = (spec.id, revision, tuple(sorted(values.items())), _place(tile))
-    return _Wanted(asked, key, lambda: _made(asked.catalogue, spec, tile, values))
+    plain = not values and spec.sensitivity != "personal"
+    return _Wanted(
+        asked,
+        key,
+        lambda: _made(asked.catalogue, spec, tile, values),
+        lambda: _light(asked.catalogue, spec, tile) if plain else None,
+    )
 
 
 def all_tile(request: Request) -> Response:
@@ -175,6 +181,11 @@ def _made(catalogue: Catalogue, spec: LayerSpec, tile: Tile, values: Mapping[str
         raise refusal(failure, values) from failure
 
 
+def _light(catalogue: Catalogue, spec: LayerSpec, tile: Tile) -> bytes | None:
+    """Return a tile that takes next to no time, None for any other."""
+    return catalogue.store.light_tile(catalogue.everything(spec.id), tile)
+
+
 def _bare(query: Query) -> Query:
     return query.but(limit=None, properties=None, sort=())
 
@@ -216,17 +227,24 @@ class _Wanted:
     ----------
     key : names all that the tile depends on beside the reader's walls.
     make : makes it.
+    light : makes it at once where it takes next to no time, else gives None.
     """
 
-    def __init__(self, asked: Asked, key: Hashable, make: Callable[[], bytes]) -> None:
-        self._request, self._make = asked.request, make
+    def __init__(
+        self,
+        asked: Asked,
+        key: Hashable,
+        make: Callable[[], bytes],
+        light: Callable[[], bytes | None] = lambda: None,
+    ) -> None:
+        self._request, self._make, self._light = asked.request, make, light
         self._key = (asked.audience.walls, key)
         state = repr((asked.catalogue.edition, self._key))
         self._tag = f'W/"{hashlib.blake2b(state.encode(), digest_size=12).hexdigest()}"'
         self._small = "gzip" in asked.request.headers.get("accept-encoding", "")
 
     def at_once(self) -> Response | None:
-        """Answer without any work, None where the tile must be made or compressed."""
+        """Answer with next to no work, None where the tile must be made or compressed."""
         held = unchanged(self._request, self._tag)
         if held is not None:
             return held
@@ -235,6 +253,19 @@ class _Wanted:
             return None if body is None else self._sent(body)
         body = self._memory.get(self._key)
         return None if body is None else self._sent(body)
+
+    def light(self) -> Response | None:
+        """Answer with a tile that is made at once, None where that takes a worker thread."""
+        if self._memory.get(self._key) is None:
+            body = self._light()
+            if body is None:
+                return None
+            self._memory.put(self._key, body)
+            if self._small and len(body) < _COMPRESSED_FROM:
+                self._memory.put((self._key, "gzip"), body)
+            if not self._small:
+                return self._sent(body)
+        return self.at_once()
 
     def answer(self) -> Response:
         """Answer, with the tile made where it must be."""
