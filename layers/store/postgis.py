@@ -40,7 +40,7 @@ from layers.store.postgis_functions import FUNCTIONS
 from layers.store.postgis_line import RevisionLine
 from layers.store.postgis_write import PostgisTransaction
 from layers.store.tables import LayerTables
-from layers.store.tiles import TiledStore
+from layers.store.tiles import TiledStore, TooMany
 from layers.tiles.matrix import Tile
 
 # Held by the one writer until its commit: "onemap" in ASCII.
@@ -234,6 +234,11 @@ class PostgisStore(TiledStore):
     ) -> bytes | None:
         relation, found = self._relation(tables, query)
         return postgis_tiles.rows_in_tile(connection, tables, relation, found, tile, most)
+
+    def _plain_rows(self, tables: LayerTables, tile: Tile, most: int) -> bytes | TooMany | None:
+        with self.refusing():
+            found = self._features.rows_in_tile(tables, tile, most)
+        return TooMany.ROWS if found is None else found
 
     def _largest_in_tile(
         self, connection: Connection, tables: LayerTables, query: Query, tile: Tile

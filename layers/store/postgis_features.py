@@ -31,6 +31,7 @@ from sqlalchemy.engine import Dialect
 
 from layers.query import Box, Query
 from layers.spec import LayerSpec
+from layers.store import postgis_tiles
 from layers.store.base import FeaturePage
 from layers.store.conditions import branches, conditions
 from layers.store.conditions_space import check_box
@@ -38,6 +39,8 @@ from layers.store.feature_text import FeatureText
 from layers.store.grammar import Grammar, world_boxes
 from layers.store.order import keys_of, parse_key
 from layers.store.tables import LayerTables, revision
+from layers.store.tiles import tile_attributes
+from layers.tiles.matrix import Tile
 
 _KINDS_KEPT = 2000
 # Pages that begin further in are found by marks, one at every so many rows.
@@ -112,6 +115,7 @@ class PostgisFeatures:
         self._columns = columns
         self._idle: list[psycopg.Connection[Any]] = []
         self._kept: dict[_Kind | _Marking, _Statement] = {}
+        self._tiles: dict[tuple[Any, ...], _Statement] = {}
         self._marks: OrderedDict[Query, _Marks] = OrderedDict()
 
     def close(self) -> None:
@@ -149,6 +153,16 @@ class PostgisFeatures:
         """See `Store.revision`."""
         rows = self._ask(_REVISION, (layer,))
         return int(rows[0][0]) if rows else 0
+
+    def rows_in_tile(self, tables: LayerTables, tile: Tile, most: int) -> bytes | None:
+        """All current rows of a tile in one question; None where they are more than ``most``."""
+        kind = tables.spec.id, tuple(tile_attributes(tables, tile)), tile.matrix_set.srid
+        sql = self._tiles.get(kind)
+        if sql is None:
+            made = postgis_tiles.plain_statement(tables, tile).compile(dialect=self._dialect)
+            sql = self._tiles[kind] = str(made), dict(made.construct_params(_check=False))
+        ((met, body),) = self._ask(sql[0], sql[1] | postgis_tiles.values_of(tile, most))
+        return None if met > most else bytes(body)
 
     def page(self, tables: LayerTables, query: Query, text: FeatureText) -> FeaturePage:
         """Answer a question that is `Query.plain` and has a limit."""

@@ -52,14 +52,24 @@ def rows_in_tile(
     wanted, srid = tuple(tile_attributes(tables, tile)), tile.matrix_set.srid
     make = _statement if found else _kept_statement
     statement = make(relation, tuple(found), wanted, srid, tables.spec.id)
-    given = {
+    met, body = connection.execute(statement, values_of(tile, most)).one()
+    return None if met > most else bytes(body)
+
+
+def plain_statement(tables: LayerTables, tile: Tile) -> Select[Any]:
+    """Return the statement for all current rows of tiles like this one (see `values_of`)."""
+    wanted = tuple(tile_attributes(tables, tile))
+    return _statement(tables.current, (), wanted, tile.matrix_set.srid, tables.spec.id)
+
+
+def values_of(tile: Tile, most: int) -> dict[str, float]:
+    """Return what the statements for rows of a tile are given."""
+    return {
         **dict(zip(_ENVELOPE, tile.envelope, strict=True)),
         **dict(zip(_BOUNDS, tile.bounds, strict=True)),
         "most": most,
         "more": most + 1,
     }
-    met, body = connection.execute(statement, given).one()
-    return None if met > most else bytes(body)
 
 
 def _statement(
