@@ -219,7 +219,8 @@ class PostgisFeatures:
         sql, fixed = self._text(near, tables, text)
         values = fixed | self._values(tables, query.but(offset=rest))
         rows = self._ask(sql, values | {"since": marks.fids[place]})
-        if rows and rows[0][0] != marks.revision:
+        # Without rows nothing tells of which state the answer is.
+        if not rows or rows[0][0] != marks.revision:
             return None
         assert query.limit is not None
         page = rows[: query.limit]
@@ -241,11 +242,11 @@ class PostgisFeatures:
             }
             sql, fixed = self._text(_Marking(key), tables, None)
             rows = self._ask(sql, fixed | values)
-            if rows and rows[0][0] != now:
+            if not rows or rows[0][0] != now:
                 return None
             marks = _Marks(now, [*marks.fids[:known], *(row[1] for row in rows)])
+        self._marks.pop(key, None)
         self._marks[key] = marks
-        self._marks.move_to_end(key)
         while len(self._marks) > _MARKS_KEPT:
             self._marks.popitem(last=False)
         return marks
