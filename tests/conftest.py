@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+# Warnings of workers are looked up by threads, and two that import pandas at once break it.
+import movingpandas  # noqa: F401
 import pytest
 from hypothesis import settings
 
