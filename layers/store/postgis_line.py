@@ -57,9 +57,15 @@ class RevisionLine:
                 return await self._answer(kept.pgconn, layers)
             except psycopg.OperationalError:
                 self._open.pop(loop).close()
+        self._sweep()
         fresh = await asyncio.to_thread(self._prepared)
         self._open[loop] = fresh
         return await self._answer(fresh.pgconn, layers)
+
+    def _sweep(self) -> None:
+        """Close the connections of loops that are over."""
+        for loop in [one for one in self._open if one.is_closed()]:
+            self._open.pop(loop).close()
 
     def _prepared(self) -> psycopg.Connection[Any]:
         connection = self._connect()

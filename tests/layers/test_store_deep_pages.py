@@ -73,6 +73,19 @@ def test_revisions_are_read_from_an_event_loop(long: Store) -> None:
 
 
 @pytest.mark.parametrize("store_url", [POSTGIS], indirect=True)
+def test_loops_that_are_over_hold_no_connections(long: Store) -> None:
+    assert isinstance(long, PostgisStore)
+    for _ in range(5):
+        asyncio.run(long.read_revisions(("mark",)))
+    with long.engine.connect() as other:
+        number = other.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND query LIKE '%%layer = ANY($1%%' AND pid <> pg_backend_pid()"
+        ).scalar_one()
+    assert number <= 2
+
+
+@pytest.mark.parametrize("store_url", [POSTGIS], indirect=True)
 def test_a_connection_that_was_cut_is_opened_anew(long: Store) -> None:
     assert isinstance(long, PostgisStore)
 
