@@ -193,3 +193,19 @@ def test_what_reaches_to_the_poles_is_drawn(store: Store) -> None:
         for level in (0, 3):
             layers = read(store.tile(Query("ground"), Tile(matrix_set, level, 0, 0)))
             assert "area" in {f["properties"]["fid"] for f in layers["ground"]}
+
+
+@pytest.mark.parametrize("matrix_set", MATRIX_SETS.values(), ids=lambda one: one.id)
+def test_a_light_tile_is_the_tile_and_is_made_where_rows_are_few_only(
+    store: Store, spec: LayerSpec, matrix_set: TileMatrixSet
+) -> None:
+    put(store, spec, make_rows([f"n{i}" for i in range(400)], scattered(400)))
+    tiles = [tile_at(level, matrix_set) for level in range(6, 21)]
+    light = [store.light_tile(Query("mark"), tile) for tile in tiles]
+    for tile, body in zip(tiles, light, strict=True):
+        assert body is None or body == store.tile(Query("mark"), tile)
+    # All rows lie in the coarse tiles; next to none in the finest.
+    assert light[0] is None
+    assert (light[-1] is not None) == store.prompt
+    walled = Query("mark", scope=Scope(jurisdictions=("nowhere",)))
+    assert all(store.light_tile(walled, tile) is None for tile in tiles)
