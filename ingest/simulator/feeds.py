@@ -68,9 +68,13 @@ class _Demo:
             for day in (self.day, self.day + timedelta(days=1))
         )  # type: ignore[return-value]
 
+    def seeds(self, feed: str) -> tuple[int, ...]:
+        """What the random numbers of one feed are made from."""
+        return self.seed, self.day.toordinal(), _STREAMS[feed]
+
     def rng(self, feed: str) -> np.random.Generator:
         """Random numbers of one feed."""
-        return np.random.default_rng([self.seed, self.day.toordinal(), _STREAMS[feed]])
+        return np.random.default_rng(self.seeds(feed))
 
     def scaled(self, count: int, least: int) -> int:
         """A count at this scale."""
@@ -147,8 +151,8 @@ def _ships(demo: _Demo) -> None:
     names = {story.name for story in plan.stories if story.name}
     yard = fleet.Shipyard(plan, names, demo.day, rng)
     start, end = demo.span
-    seed = (demo.seed, demo.day.toordinal(), _STREAMS["ais"])
-    told = list(tell(plan.stories, stories.discover(), yard, waters, (start, end), seed))
+    known = stories.discover()
+    told = list(tell(plan.stories, known, yard, waters, (start, end), demo.seeds("ais")))
     others = max(_LEAST_SHIPS, demo.scaled(plan.vessels, _LEAST_SHIPS) - len(told))
     voyages = [*fleet.everyday(others, yard, waters, start, end), *told]
     demo.planted += [thing for voyage in told for thing in voyage.planted]

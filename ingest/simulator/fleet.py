@@ -59,6 +59,12 @@ class Voyage:
     silences: tuple[tuple[float, float], ...] = ()
     quiet: bool = False
 
+    def sends(self, t: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Those of some times, Unix seconds, that lie outside of all silences."""
+        for start, end in self.silences:
+            t = t[(t < start) | (t > end)]
+        return t
+
 
 class Shipyard:
     """Gives ships their numbers and names, none of them twice.

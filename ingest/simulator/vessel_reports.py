@@ -38,7 +38,7 @@ def reports_of(
             continue
         phase = 0.0 if voyage.quiet else float(rng.uniform(0.01, 1))
         intervals = INTERVALS_B if voyage.class_b else INTERVALS_A
-        t = _sent(report_times(voyage.timeline, intervals, phase), voyage.silences)
+        t = voyage.sends(report_times(voyage.timeline, intervals, phase))
         xy = voyage.timeline.at(t.astype(np.float64))
         xy += rng.normal(0, STORY_NOISE_M if voyage.quiet else NOISE_M, xy.shape)
         strays = voyage.strays
@@ -49,13 +49,6 @@ def reports_of(
         owners.append(np.full(len(t) + len(strays), number))
     return _assemble(voyages, crs, rng, np.concatenate(times), np.concatenate(places),
                      np.concatenate(motions), np.concatenate(owners))  # fmt: skip
-
-
-def _sent(t: Ints, silences: Sequence[tuple[float, float]]) -> Ints:
-    """The times outside of all silences."""
-    for start, end in silences:
-        t = t[(t < start) | (t > end)]
-    return t
 
 
 def _assemble(

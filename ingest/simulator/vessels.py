@@ -110,10 +110,7 @@ def _static_times(voyage: Voyage, first: int, last: int, day: tuple[int, int]) -
     """A ship with a story tells its name shortly before its first position, others soon after."""
     every = STATIC_STORY_S if voyage.quiet else STATIC_EVERY_S
     begins = max(first - 20, day[0]) if voyage.quiet else first + voyage.identity.mmsi % 60
-    times = np.arange(begins, max(last, begins + 1), every)
-    for start, end in voyage.silences:
-        times = times[(times < start) | (times > end)]
-    return times
+    return voyage.sends(np.arange(begins, max(last, begins + 1), every))
 
 
 def _statics(

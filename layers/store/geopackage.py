@@ -45,12 +45,15 @@ from layers.store.grammar import GeoPackageGrammar
 from layers.store.meeting import GeoPackageMeeting, Meeting
 from layers.store.tables import LayerTables
 from layers.store.tiles import TiledStore
+from layers.tiles.content import most_rows
 from layers.tiles.matrix import Tile
 
 BUSY_S = 60
 _READERS = 16
 # Tiles are drawn by this process itself: more threads would only take turns for its interpreter.
 _DRAWN_AT_ONCE = 2
+# What is drawn within about 4 ms.
+_FEW, _FEW_BYTES = 150, 64_000
 _WRITES = "onemap_write"
 _BLOBS_AT_ONCE = 100_000
 _PAGES_KB = 16384
@@ -278,8 +281,9 @@ class GeoPackageStore(TiledStore):
         tables = self.tables(query.layer)
         if query != Query(query.layer) or not tables.spec.has_geometry:
             return None
+        most = min(_FEW, most_rows(tile.scale_level))
         with self.reading() as connection:
-            return gpkg_tiles.few_rows(connection, tables, tile)
+            return gpkg_tiles.rows_in_tile(connection, tables, query, tile, most, _FEW_BYTES)
 
     def _largest_in_tile(
         self, connection: Connection, tables: LayerTables, query: Query, tile: Tile

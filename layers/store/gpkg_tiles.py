@@ -31,43 +31,43 @@ from layers.store.grammar import GeoPackageGrammar, overlap, rtree
 from layers.store.tables import LayerTables
 from layers.store.tiles import tile_attributes
 from layers.tiles import shapes, wire
-from layers.tiles.content import FID, LARGEST, LEAST_UNITS, most_rows
+from layers.tiles.content import FID, LARGEST, LEAST_UNITS
 from layers.tiles.matrix import Tile
 
 _ID_BYTES = 6
 _STATEMENTS_KEPT = 2048
-# What is drawn within about 4 ms.
-_FEW, _FEW_BYTES = 150, 64_000
 _SIDES = ("west", "south", "east", "north")
 
 
 def rows_in_tile(
-    connection: Connection, tables: LayerTables, query: Query, tile: Tile, most: int
+    connection: Connection,
+    tables: LayerTables,
+    query: Query,
+    tile: Tile,
+    most: int,
+    most_bytes: int | None = None,
 ) -> bytes | None:
-    """One layer of the current rows; None where the tile meets more than ``most``."""
+    """One layer of the current rows; None where the tile meets more than ``most``.
+
+    Parameters
+    ----------
+    most_bytes : None as well where the geometries of the rows take more; None for any size.
+    """
     found = _conditions(tables, query)
     given = {**dict(zip(_SIDES, tile.envelope, strict=True)), "more": most + 1}
     if not found:
         number = connection.scalar(_met(tables.current), given)
-        if number is not None and number > most:
+        if not number:
+            return b""
+        if number > most:
             return None
     statement = _near_rows(tables.current, tuple(tile_attributes(tables, tile)))
     rows = connection.execute(statement.where(*found) if found else statement, given).all()
-    return None if len(rows) > most else drawn(tables, tile, rows)
-
-
-def few_rows(connection: Connection, tables: LayerTables, tile: Tile) -> bytes | None:
-    """One layer of all current rows where they are few and small, else None."""
-    given = {**dict(zip(_SIDES, tile.envelope, strict=True)), "more": _FEW + 1}
-    number = connection.scalar(_met(tables.current), given)
-    if not number:
-        return b""
-    if number > _FEW or number > most_rows(tile.scale_level):
+    if len(rows) > most:
         return None
-    statement = _near_rows(tables.current, tuple(tile_attributes(tables, tile)))
-    rows = connection.execute(statement, given).all()
-    light = sum(len(row[1] or b"") for row in rows) <= _FEW_BYTES
-    return drawn(tables, tile, rows) if light else None
+    if most_bytes is not None and sum(len(row[1] or b"") for row in rows) > most_bytes:
+        return None
+    return drawn(tables, tile, rows)
 
 
 _WEST, _SOUTH, _EAST, _NORTH = (bindparam(name, type_=Double) for name in _SIDES)

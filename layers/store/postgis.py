@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,13 +41,15 @@ from layers.store.postgis_functions import FUNCTIONS
 from layers.store.postgis_line import RevisionLine
 from layers.store.postgis_write import PostgisTransaction
 from layers.store.tables import LayerTables
-from layers.store.tiles import TiledStore, TooMany
+from layers.store.tiles import TiledStore
 from layers.tiles.matrix import Tile
 
 # Held by the one writer until its commit: "onemap" in ASCII.
 _WRITE_LOCK = 0x6F6E656D6170
 _SESSION = "-c timezone=UTC -c jit=off"
 _CONNECTIONS = 16
+# The usual event loop of Windows has no readers and writers of sockets.
+_WATCHES_SOCKETS = os.name != "nt"
 
 
 class PostgisStore(TiledStore):
@@ -136,11 +139,10 @@ class PostgisStore(TiledStore):
 
     async def read_revisions(self, layers: Sequence[str]) -> dict[str, int]:
         """See `Store.read_revisions`; by the event loop itself where it can watch a socket."""
-        try:
-            with self.refusing():
-                return await self._line.ask(layers)
-        except NotImplementedError:
+        if not _WATCHES_SOCKETS:
             return await super().read_revisions(layers)
+        with self.refusing():
+            return await self._line.ask(layers)
 
     def _prepare(self) -> None:
         with self.engine.connect() as connection, connection.begin():
@@ -235,10 +237,17 @@ class PostgisStore(TiledStore):
         relation, found = self._relation(tables, query)
         return postgis_tiles.rows_in_tile(connection, tables, relation, found, tile, most)
 
-    def _plain_rows(self, tables: LayerTables, tile: Tile, most: int) -> bytes | TooMany | None:
+    def tile(self, query: Query, tile: Tile, most: int | None = None) -> bytes:
+        """See `Store.tile`; all rows of a tile are one question, on a connection kept for it."""
+        if query != Query(query.layer):
+            return super().tile(query, tile, most)
+        tables, limit = self._drawable(query, tile, most)
         with self.refusing():
-            found = self._features.rows_in_tile(tables, tile, most)
-        return TooMany.ROWS if found is None else found
+            rows = self._features.rows_in_tile(tables, tile, limit)
+        if rows is not None:
+            return rows
+        with self.reading() as connection:
+            return self._counts(connection, tables, query, tile)
 
     def _largest_in_tile(
         self, connection: Connection, tables: LayerTables, query: Query, tile: Tile

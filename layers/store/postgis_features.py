@@ -7,7 +7,7 @@ questions the text is kept and only values are bound, on connections of their ow
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,13 +81,6 @@ class _Kind:
     since: bool = False
 
 
-@dataclass(frozen=True)
-class _Marking:
-    """The question for marks: layer and scope."""
-
-    plain: Query
-
-
 def _revision_of(tables: LayerTables) -> ColumnElement[Any]:
     """Revision of a layer in the state that the statement around it reads."""
     own = select(revision.c.revision).where(revision.c.layer == tables.spec.id)
@@ -114,8 +107,7 @@ class PostgisFeatures:
         self._connect, self._dialect, self._grammar = connect, dialect, grammar
         self._columns = columns
         self._idle: list[psycopg.Connection[Any]] = []
-        self._kept: dict[_Kind | _Marking, _Statement] = {}
-        self._tiles: dict[tuple[Any, ...], _Statement] = {}
+        self._kept: dict[Hashable, _Statement] = {}
         self._marks: OrderedDict[Query, _Marks] = OrderedDict()
 
     def close(self) -> None:
@@ -156,12 +148,12 @@ class PostgisFeatures:
 
     def rows_in_tile(self, tables: LayerTables, tile: Tile, most: int) -> bytes | None:
         """All current rows of a tile in one question; None where they are more than ``most``."""
-        kind = tables.spec.id, tuple(tile_attributes(tables, tile)), tile.matrix_set.srid
-        sql = self._tiles.get(kind)
-        if sql is None:
-            made = postgis_tiles.plain_statement(tables, tile).compile(dialect=self._dialect)
-            sql = self._tiles[kind] = str(made), dict(made.construct_params(_check=False))
-        ((met, body),) = self._ask(sql[0], sql[1] | postgis_tiles.values_of(tile, most))
+        wanted, srid = tuple(tile_attributes(tables, tile)), tile.matrix_set.srid
+        sql, fixed = self._text(
+            ("tile", tables.spec.id, wanted, srid),
+            lambda: postgis_tiles.rows_statement(tables.current, (), wanted, srid, tables.spec.id),
+        )
+        ((met, body),) = self._ask(sql, fixed | postgis_tiles.values_of(tile, most))
         return None if met > most else bytes(body)
 
     def page(self, tables: LayerTables, query: Query, text: FeatureText) -> FeaturePage:
@@ -189,7 +181,7 @@ class PostgisFeatures:
             deep = self._deep(kind, tables, query, text)
             if deep is not None:
                 return deep
-        sql, fixed = self._text(kind, tables, text)
+        sql, fixed = self._text(kind, lambda: self._statement(kind, tables, text))
         values = fixed | self._values(tables, query)
         # A page of a box is best read by place or by order, depending on the box: planned anew.
         rows = self._ask(sql, values, prepare=counted or not boxes)
@@ -216,7 +208,7 @@ class PostgisFeatures:
         if place >= len(marks.fids):
             return FeaturePage(b"", 0, None, None)
         near = replace(kind, since=True)
-        sql, fixed = self._text(near, tables, text)
+        sql, fixed = self._text(near, lambda: self._statement(near, tables, text))
         values = fixed | self._values(tables, query.but(offset=rest))
         rows = self._ask(sql, values | {"since": marks.fids[place]})
         # Without rows nothing tells of which state the answer is.
@@ -240,7 +232,7 @@ class PostgisFeatures:
                 "most": (place - known) * _EVERY + 1,
                 "since": marks.fids[known] if marks.fids else "",
             }
-            sql, fixed = self._text(_Marking(key), tables, None)
+            sql, fixed = self._text(("marks", key), lambda: self._marking(key, tables))
             rows = self._ask(sql, fixed | values)
             if not rows or rows[0][0] != now:
                 return None
@@ -263,17 +255,11 @@ class PostgisFeatures:
             values["behind"] = parse_key(key, query.after[0])
         return values
 
-    def _text(
-        self, kind: _Kind | _Marking, tables: LayerTables, text: FeatureText | None
-    ) -> _Statement:
+    def _text(self, kind: Hashable, make: Callable[[], Select[Any]]) -> _Statement:
+        """Text of a kind of statement and the values that are always the same, made once."""
         found = self._kept.get(kind)
         if found is None:
-            if isinstance(kind, _Marking):
-                statement = self._marking(kind.plain, tables)
-            else:
-                assert text is not None
-                statement = self._statement(kind, tables, text)
-            made = statement.compile(dialect=self._dialect)
+            made = make().compile(dialect=self._dialect)
             # Scopes and choices of properties come from outside; there is no end of them.
             if len(self._kept) >= _KINDS_KEPT:
                 self._kept.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -49,17 +48,10 @@ def rows_in_tile(
 
     One statement: the database counts so far first, and draws only where there are not too many.
     """
-    wanted, srid = tuple(tile_attributes(tables, tile)), tile.matrix_set.srid
-    make = _statement if found else _kept_statement
-    statement = make(relation, tuple(found), wanted, srid, tables.spec.id)
+    wanted, srid = tile_attributes(tables, tile), tile.matrix_set.srid
+    statement = rows_statement(relation, found, wanted, srid, tables.spec.id)
     met, body = connection.execute(statement, values_of(tile, most)).one()
     return None if met > most else bytes(body)
-
-
-def plain_statement(tables: LayerTables, tile: Tile) -> Select[Any]:
-    """Return the statement for all current rows of tiles like this one (see `values_of`)."""
-    wanted = tuple(tile_attributes(tables, tile))
-    return _statement(tables.current, (), wanted, tile.matrix_set.srid, tables.spec.id)
 
 
 def values_of(tile: Tile, most: int) -> dict[str, float]:
@@ -72,13 +64,22 @@ def values_of(tile: Tile, most: int) -> dict[str, float]:
     }
 
 
-def _statement(
+def rows_statement(
     relation: FromClause,
-    found: tuple[ColumnElement[bool], ...],
-    wanted: tuple[tuple[str, str], ...],
+    found: Sequence[ColumnElement[bool]],
+    wanted: Sequence[tuple[str, str]],
     srid: int,
     name: str,
 ) -> Select[Any]:
+    """Return the statement that counts the rows of a tile and draws them (see `values_of`).
+
+    Parameters
+    ----------
+    found : conditions on rows of ``relation``, beside the tile's envelope.
+    wanted : name and type of the columns that the tile carries.
+    srid : of the tile's matrix set.
+    name : of the tile's layer.
+    """
     near = _near(relation)
     candidates: Select[Any] = select(literal_column("1")).select_from(relation).where(*found, near)
     some = candidates.limit(bindparam("more", type_=Integer)).subquery()
@@ -92,10 +93,6 @@ def _statement(
     )
     tiled = select(_as_mvt(name)).select_from(rows).scalar_subquery()
     return select(counted, tiled)
-
-
-# Putting a statement together takes longer than its answer for a tile close by.
-_kept_statement = lru_cache(maxsize=2048)(_statement)
 
 
 def largest_in_tile(

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,6 @@ from layers.store.tables import LayerTables
 from layers.tiles import cells
 from layers.tiles.content import attributes, cells_name, most_rows
 from layers.tiles.matrix import Tile
-
-
-class TooMany(Enum):
-    """What stands for the rows of a tile that meets more of them than it may hold."""
-
-    ROWS = "rows"
 
 
 class TiledStore(SqlStore):
@@ -62,28 +55,28 @@ class TiledStore(SqlStore):
 
     def tile(self, query: Query, tile: Tile, most: int | None = None) -> bytes:
         """See `Store.tile`."""
-        tables = self.tables(query.layer)
-        spec = tables.spec
-        if not spec.has_geometry:
-            raise QueryError(f"layer '{spec.id}' is a register without places")
-        limit = most_rows(tile.scale_level) if most is None else most
-        rows = self._plain_rows(tables, tile, limit) if query == Query(query.layer) else None
-        if isinstance(rows, bytes):
-            return rows
+        tables, limit = self._drawable(query, tile, most)
         with self.drawing, self.reading() as connection:
-            if rows is None:
-                rows = self._rows_in_tile(connection, tables, query, tile, limit)
-            if isinstance(rows, bytes):
-                return rows
-            drawn, own = b"", list[int]()
-            if spec.has_cover and query.as_of is None:
-                drawn, own = self._largest_in_tile(connection, tables, query, tile)
-            counted = self._cells_of_tile(connection, tables, query, tile, own)
-        return drawn + cells.layer(cells_name(spec.id), spec.style.by, counted, tile)
+            rows = self._rows_in_tile(connection, tables, query, tile, limit)
+            return self._counts(connection, tables, query, tile) if rows is None else rows
 
-    def _plain_rows(self, tables: LayerTables, tile: Tile, most: int) -> bytes | TooMany | None:
-        """One layer of all current rows by a shorter way; None for a store that has none."""
-        return None
+    def _drawable(self, query: Query, tile: Tile, most: int | None) -> tuple[LayerTables, int]:
+        """Tables of a layer that can be drawn, and how many rows a tile of it may hold."""
+        tables = self.tables(query.layer)
+        if not tables.spec.has_geometry:
+            raise QueryError(f"layer '{tables.spec.id}' is a register without places")
+        return tables, most_rows(tile.scale_level) if most is None else most
+
+    def _counts(
+        self, connection: Connection, tables: LayerTables, query: Query, tile: Tile
+    ) -> bytes:
+        """Layers of what stands for too many rows: the largest of them, and counts of cells."""
+        spec = tables.spec
+        drawn, own = b"", list[int]()
+        if spec.has_cover and query.as_of is None:
+            drawn, own = self._largest_in_tile(connection, tables, query, tile)
+        counted = self._cells_of_tile(connection, tables, query, tile, own)
+        return drawn + cells.layer(cells_name(spec.id), spec.style.by, counted, tile)
 
     def _cells_of_tile(
         self,

@@ -82,7 +82,7 @@ async def layer_tile(request: Request) -> Response:
         revisions: Revisions = request.app.state.catalogues.revisions
         revision = await revisions.of(catalogue.counted(layer).id)
     wanted = _wanted(request, revision)
-    ready = wanted.at_once() or (wanted.light() if catalogue.store.prompt else None)
+    ready = wanted.at_once() or wanted.light()
     return await run_in_threadpool(wanted.answer) if ready is None else ready
 
 
@@ -95,12 +95,11 @@ def _wanted(request: Request, revision: int | None = None) -> _Wanted:
     if revision is None:
         revision = asked.catalogue.revision(spec.id)
     key = (spec.id, revision, tuple(sorted(values.items())), _place(tile))
-    plain = not values and spec.sensitivity != "personal"
     return _Wanted(
         asked,
         key,
         lambda: _made(asked.catalogue, spec, tile, values),
-        lambda: _light(asked.catalogue, spec, tile) if plain else None,
+        lambda: _light(asked.catalogue, spec, tile, values),
     )
 
 
@@ -181,8 +180,12 @@ def _made(catalogue: Catalogue, spec: LayerSpec, tile: Tile, values: Mapping[str
         raise refusal(failure, values) from failure
 
 
-def _light(catalogue: Catalogue, spec: LayerSpec, tile: Tile) -> bytes | None:
+def _light(
+    catalogue: Catalogue, spec: LayerSpec, tile: Tile, values: Mapping[str, str]
+) -> bytes | None:
     """Return a tile that takes next to no time, None for any other."""
+    if values or spec.sensitivity == "personal":
+        return None
     return catalogue.store.light_tile(catalogue.everything(spec.id), tile)
 
 
@@ -256,16 +259,15 @@ class _Wanted:
 
     def light(self) -> Response | None:
         """Answer with a tile that is made at once, None where that takes a worker thread."""
-        if self._memory.get(self._key) is None:
+        body = self._memory.get(self._key)
+        if body is None:
             body = self._light()
             if body is None:
                 return None
             self._memory.put(self._key, body)
-            if self._small and len(body) < _COMPRESSED_FROM:
-                self._memory.put((self._key, "gzip"), body)
-            if not self._small:
-                return self._sent(body)
-        return self.at_once()
+        if self._small and len(body) >= _COMPRESSED_FROM:
+            return None
+        return self._sent(self._packed(body))
 
     def answer(self) -> Response:
         """Answer, with the tile made where it must be."""
@@ -275,6 +277,10 @@ class _Wanted:
         body = self._memory.get(self._key)
         if body is None:
             body = self._memory.put(self._key, self._make())
+        return self._packed(body)
+
+    def _packed(self, body: bytes) -> bytes:
+        """Compress for a client that wants it so, and keep that too."""
         if not self._small:
             return body
         # What is so short that compressing it gains nothing is kept as it is.

@@ -9,7 +9,7 @@ import shapely
 
 from ingest.simulator.feed_plan import VesselStory
 from ingest.simulator.fleet import Voyage
-from ingest.simulator.motion import KNOT, Timeline, along, wander
+from ingest.simulator.motion import Timeline, along, wander
 from ingest.simulator.navigable import Waters
 from ingest.simulator.stories.places import (
     FISHING_KN,
@@ -18,9 +18,8 @@ from ingest.simulator.stories.places import (
     banned,
     idle,
     in_disc,
-    long_leg,
 )
-from ingest.simulator.stories.registration import Move, boat, registered
+from ingest.simulator.stories.registration import Move, boat, cargo, registered
 from ingest.simulator.stories.story import Scene, Stage, Story, register
 from layers.text import Text
 
@@ -76,13 +75,6 @@ def _wild_fix(told: VesselStory, number: int, stage: Stage) -> Scene:
     return Scene((Voyage(identity, timeline, 7, number % 2 == 0, entry, strays=strays),))
 
 
-def _cargo(told: VesselStory, number: int, stage: Stage) -> Scene:
-    path = long_leg(banned(stage.waters), stage)
-    speed = 10 * KNOT if np.hypot(*(path[1] - path[0])) > 5000 else 1.5
-    timeline = along(path, stage.moment(2600), speed)
-    return Scene((Voyage(stage.yard.trader("cargo"), timeline, 0, False),))
-
-
 register(
     Story(
         "presence",
@@ -125,7 +117,7 @@ register(
     Story(
         "transit_cargo",
         Text(en="Cargo ship that passes through the ban zone", zh="货船穿越禁捕区，不适用本规则"),
-        _cargo,
+        cargo(banned),
         silent=(RULE,),
     )
 )

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
+
 from ingest.simulator.aismessages import Identity
 from ingest.simulator.feed_plan import VesselStory
 from ingest.simulator.fleet import Entry, Voyage
 from ingest.simulator.motion import KNOT, Timeline, along, wander
+from ingest.simulator.navigable import Area, Waters
 from ingest.simulator.stories.places import (
     DISC_M,
     far_off,
@@ -40,7 +43,7 @@ def boat(who: Who, move: Move) -> Callable[[VesselStory, int, Stage], Scene]:
     return scene
 
 
-def registered(told: VesselStory, number: int, stage: Stage) -> tuple[Identity, Entry | None]:
+def registered(told: VesselStory, number: int, stage: Stage) -> tuple[Identity, Entry]:
     """A boat that stands in the register as it says."""
     yard = stage.yard
     mmsi = told.mmsi or yard.mmsi()
@@ -66,19 +69,16 @@ def _letter_o(told: VesselStory, number: int, stage: Stage) -> tuple[Identity, E
 
 def _lapsed(told: VesselStory, number: int, stage: Stage) -> tuple[Identity, Entry | None]:
     identity, entry = registered(told, number, stage)
-    assert entry is not None
     return identity, replace(entry, end=stage.yard.day - timedelta(days=1))
 
 
 def _that_day(told: VesselStory, number: int, stage: Stage) -> tuple[Identity, Entry | None]:
     identity, entry = registered(told, number, stage)
-    assert entry is not None
     return identity, replace(entry, start=stage.yard.day, end=None)
 
 
 def _with_blanks(told: VesselStory, number: int, stage: Stage) -> tuple[Identity, Entry | None]:
     identity, entry = registered(told, number, stage)
-    assert entry is not None
     digits = f"{entry.number:05d}"
     letters = entry.name.removesuffix(digits)
     pairs = [letters[at : at + 2] for at in range(0, len(letters), 2)]
@@ -104,11 +104,16 @@ def _net_buoy(told: VesselStory, number: int, stage: Stage) -> Scene:
     return Scene((Voyage(Identity(told.mmsi or yard.mmsi(), shown), drift, 0, True, hull=False),))
 
 
-def _cargo(told: VesselStory, number: int, stage: Stage) -> Scene:
-    path = long_leg(watch_free(stage.waters), stage)
-    speed = 10 * KNOT if abs(path[1] - path[0]).max() > 5000 else 1.5
-    timeline = along(path, stage.moment(2600), speed)
-    return Scene((Voyage(stage.yard.trader("cargo"), timeline, 0, False),))
+def cargo(area: Callable[[Waters], Area]) -> Callable[[VesselStory, int, Stage], Scene]:
+    """Make a scene of a cargo ship that passes through an area."""
+
+    def scene(told: VesselStory, number: int, stage: Stage) -> Scene:
+        path = long_leg(area(stage.waters), stage)
+        speed = 10 * KNOT if np.hypot(*(path[1] - path[0])) > 5000 else 1.5
+        timeline = along(path, stage.moment(2600), speed)
+        return Scene((Voyage(stage.yard.trader("cargo"), timeline, 0, False),))
+
+    return scene
 
 
 register(
@@ -208,7 +213,7 @@ register(
     Story(
         "cargo_in_watch",
         Text(en="Cargo ship in the watch area, not a fishing boat", zh="值守区内的货船，并非渔船"),
-        _cargo,
+        cargo(watch_free),
         silent=(RULE,),
     )
 )

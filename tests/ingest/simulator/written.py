@@ -63,9 +63,8 @@ class Written:
         """MMSIs of stories whose places or speeds no ship can have."""
         kinds = {kind for kind, story in discover().items() if story.unphysical}
         return {
-            mmsi
+            row["subject"]
             for row in self.truth["planted"]
-            for mmsi in row["subject"].split("+")
             if row["id"].removeprefix(f"{row['rule']}-").rsplit("-", 1)[0] in kinds
         }
 
