@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from analytics.event import Event
+from analytics.preparation.stage import Preparation
 from analytics.rule import Columns, Rule, State, dump_state, load_state, rows
 
 # A watermark behind which no row can come.
@@ -33,24 +34,40 @@ def run_batch(rules: Sequence[Rule], columns_by_feed: Mapping[str, Columns]) -> 
     return distinct(found)
 
 
-def run_batches(rule: Rule, batches: Iterable[Columns]) -> tuple[list[Event], int]:
-    """Find everything in batches that follow each other in time.
+def run_batches(
+    rules: Sequence[Rule], batches: Iterable[Columns], stage: Preparation | None = None
+) -> tuple[dict[str, list[Event]], int]:
+    """Find everything in batches that follow each other in time, all rules in one pass.
+
+    Parameters
+    ----------
+    rules : rules on one feed.
+    stage : what rows pass first, for AIS.
 
     Returns
     -------
-    events sorted by id, each id once, and the number of rows that were read.
+    by rule's id its events sorted by id, each id once; and the number of rows that were read.
     """
-    state, read = rule.start(), 0
-    events: list[Event] = []
+    held = stage.start() if stage is not None else {}
+    states = [rule.start() for rule in rules]
+    events: list[list[Event]] = [[] for _ in rules]
+    read = 0
     for batch in batches:
         if not rows(batch):
             continue
         read += rows(batch)
-        # So the state keeps only what the next rows need.
-        events += rule.flush(state, int(batch["t"].min()))
-        events += rule.update(state, batch)
-    events += rule.flush(state, END_OF_TIME_MS)
-    return distinct(events), read
+        begins = int(batch["t"].min())
+        if stage is not None:
+            # So the state keeps only what the next rows need.
+            stage.flush(held, begins)
+            batch = stage.update(held, batch)
+        for rule, state, found in zip(rules, states, events, strict=True):
+            found += rule.flush(state, begins)
+            found += rule.update(state, batch)
+    for rule, state, found in zip(rules, states, events, strict=True):
+        found += rule.flush(state, END_OF_TIME_MS)
+    ids = (rule.declaration.id for rule in rules)
+    return {name: distinct(found) for name, found in zip(ids, events, strict=True)}, read
 
 
 def run_step(

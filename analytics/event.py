@@ -37,6 +37,16 @@ class Measure:
     margin: float | None = None
 
 
+def above(name: str, value: float, unit: str, limit: float) -> Measure:
+    """A number that is beyond its limit when it is larger; three decimals."""
+    return Measure(name, round(value, 3), unit, limit, round(value - limit, 3))
+
+
+def below(name: str, value: float, unit: str, limit: float) -> Measure:
+    """A number that is beyond its limit when it is smaller; three decimals."""
+    return Measure(name, round(value, 3), unit, limit, round(limit - value, 3))
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One check of many that an event tells of, also where it found nothing.

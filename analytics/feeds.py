@@ -1,8 +1,9 @@
 """Columns that kernels read, made from what the stores hold: one function for each feed.
 
 ``ais``
-    mover (MMSI), t, kind (0 fix, 1 identity), pid; of fixes lon, lat, x, y, sog_mps, cog_deg; of
-    identities name, callsign, ship_type, destination
+    mover (MMSI), t, kind (0 fix, 1 identity), pid; of fixes lon, lat, x, y, sog_mps, cog_deg, nav,
+    quality (bits of `layers.positions.Quality`); of identities name, callsign, ship_type,
+    destination, imo, length_m. `analytics.preparation` adds segment, aside and said.
 ``weighing``
     mover (plate), t, record_id, station_id, lon, lat, vehicle_kind, axles, gross_kg, axle_sum_kg,
     error_share, single_drive_axle, image_ref
@@ -68,6 +69,10 @@ def ais_columns(fixes: pa.Table, identities: pa.Table, crs: str) -> Columns:
         "y": y,
         "sog_mps": _padded(fixes["sog_mps"], 0, m)[order],
         "cog_deg": _padded(fixes["cog_deg"], 0, m)[order],
+        "nav": _padded(fixes["nav"], 0, m, 15)[order].astype(np.uint8),
+        "quality": _padded(fixes["quality"], 0, m, 0)[order].astype(np.uint16),
+        "imo": _padded(identities["imo"], n, 0, 0)[order].astype(np.int64),
+        "length_m": _padded(identities["length_m"], n, 0, 0)[order],
         "ship_type": _padded(identities["ship_type"], n, 0, 0)[order].astype(np.int16),
         **said,
     }

@@ -146,6 +146,10 @@ class RegisterIndex:
         """Whether every form of a name is registered; a name in two scripts must be so in both."""
         return all(key in self._by_name for key in keys)
 
+    def by_name(self, key: str) -> RegisterEntry | None:
+        """Vessel registered under a key (see `Names.keys`)."""
+        return self._by_name.get(key)
+
     def by_mmsi(self, mmsi: str) -> RegisterEntry | None:
         """Vessel registered with an MMSI."""
         return self._by_mmsi.get(mmsi)

@@ -14,12 +14,18 @@ import orjson
 import pandas as pd
 import shapely
 
+from analytics.reception_model import STEPS_S, Reception
+from layers import h3grid
 from layers.city import City
 from layers.crs import project
 from layers.query import Query
 from layers.store.base import Store
 
-LAYERS = ("vessel_registry", "marine_zone", "shopfront", "wim_station", "camera")
+LAYERS = (
+    "vessel_registry", "marine_zone", "shopfront", "wim_station", "camera", "ais_reception",
+)  # fmt: skip
+# Water that a chart of water bodies does not show well: how far around one it may reach.
+_BANK_M = 300.0
 Area = shapely.Polygon | shapely.MultiPolygon
 _Shape = TypeVar("_Shape", bound=shapely.Geometry)
 _DIGEST = 12
@@ -201,6 +207,8 @@ class References:
     ----------
     zone : IANA time zone of the city.
     crs : projected CRS of shapes and of x, y in columns.
+    reception : what was learned of AIS reception.
+    land : dry land as the city declares it, metres; None where it does not.
     """
 
     zone: str
@@ -210,6 +218,8 @@ class References:
     shopfronts: tuple[Shopfront, ...] = ()
     stations: dict[str, WimStation] = field(default_factory=dict)
     cameras: dict[str, Camera] = field(default_factory=dict)
+    reception: Reception = field(default_factory=Reception)
+    land: shapely.Geometry | None = None
 
     def zones_of(self, kinds: tuple[str, ...]) -> tuple[MarineZone, ...]:
         """Marine zones of some kinds, ordered by id."""
@@ -255,14 +265,17 @@ def load_references(city: City, store: Rows, *, as_of: datetime | None = None) -
         shopfronts=tuple(shops),
         stations={station.station_id: station for station in stations},
         cameras={camera.camera_id: camera for camera in cameras},
+        reception=_reception(_rows(city, store, "ais_reception", as_of)),
+        land=_land(city, store, as_of),
     )
 
 
 def state_of_layers(city: City, store: Store) -> tuple[int, ...]:
     """Give numbers that differ once `load_references` would read something else."""
     present = set(store.layers())
+    names = (*LAYERS, *city.preparation.land, *city.preparation.water)
     return tuple(
-        store.revision(name) if name in city.layers and name in present else 0 for name in LAYERS
+        store.revision(name) if name in city.layers and name in present else 0 for name in names
     )
 
 
@@ -352,6 +365,31 @@ def _camera(row: dict[str, Any]) -> Camera:
         homography=None if homography is None else _packed(homography),
         calibrated_at=None if calibrated is None else pd.Timestamp(calibrated).isoformat(),
     )
+
+
+def _reception(rows: Iterator[dict[str, Any]]) -> Reception:
+    counts = {}
+    for row in rows:
+        longer = row["longer_than_s"]
+        values = orjson.loads(longer) if isinstance(longer, str) else longer
+        exceeded = tuple(int(values[str(step)]) for step in STEPS_S)
+        key = (h3grid.parse_cell(_text(row["cell"])), _text(row["sender_class"]))
+        counts[key] = (int(row["intervals"]), exceeded)
+    return Reception(counts)
+
+
+def _land(city: City, store: Rows, as_of: datetime | None) -> shapely.Geometry | None:
+    """Land of the declared layers without the declared waters and their banks."""
+    declared = city.preparation
+    dry = [row["geometry"] for name in declared.land for row in _rows(city, store, name, as_of)]
+    if not dry:
+        return None
+    wet = [row["geometry"] for name in declared.water for row in _rows(city, store, name, as_of)]
+    land: shapely.Geometry = shapely.union_all(project(np.array(dry, object), city.crs))
+    if wet:
+        banks = shapely.buffer(project(np.array(wet, object), city.crs), _BANK_M, quad_segs=2)
+        land = shapely.difference(land, shapely.union_all(banks))
+    return land
 
 
 def _packed(value: Any) -> str:

@@ -9,12 +9,17 @@ from typing import Any
 from pydantic import ValidationError
 
 import analytics.rules  # noqa: F401 - the rules register themselves when they are imported
+from analytics.preparation.parameters import PreparationParameters
+from analytics.preparation.stage import Preparation
 from analytics.references import References
 from analytics.rule import RULES, Rule
 from layers.city import City, RuleDeclaration
 from layers.declaration import read
 from layers.errors import DeclarationError, OnemapError
 from layers.text import Text
+
+# What is declared once for the preparation holds for every rule that does not say otherwise.
+_SHARED = ("names", "ship_types")
 
 
 class UnknownRuleError(OnemapError):
@@ -70,8 +75,25 @@ def build(city: City, references: References, only: Iterable[str] | None = None)
     return [_make(city, _declared(city, rule), references) for rule in wanted]
 
 
+def preparation(city: City) -> Preparation:
+    """Make the stage that AIS rows pass before the rules.
+
+    Raises
+    ------
+    DeclarationError
+        naming file, line and field of a parameter that does not fit.
+    """
+    try:
+        return Preparation(PreparationParameters.model_validate(city.preparation.ais))
+    except ValidationError as failure:
+        first = failure.errors()[0]
+        where = ("ais", *first["loc"])
+        raise read(city.folder / "preparation.yaml").error(where, first["msg"]) from failure
+
+
 def check(city: City) -> None:
-    """Check the parameters of all declared rules (see `build`)."""
+    """Check the parameters of the preparation and of all declared rules (see `build`)."""
+    preparation(city)
     nothing = References(zone=city.declaration.zone, crs=city.crs)
     for declaration in city.rules.values():
         _make(city, declaration, nothing)
@@ -95,6 +117,10 @@ def _make(city: City, declaration: RuleDeclaration, references: References) -> R
         known = ", ".join(sorted(RULES))
         reason = f"no kind of rule is called '{declaration.kind}'; there are {known}"
         raise _error(city, declaration, ("kind",), reason)
+    shared = {k: v for k, v in city.preparation.ais.items() if k in _SHARED}
+    fields = kind.parameters_model.model_fields
+    own = {k: v for k, v in shared.items() if k in fields} | declaration.parameters
+    declaration = declaration.model_copy(update={"parameters": own})
     try:
         return kind(declaration, references)
     except ValidationError as failure:

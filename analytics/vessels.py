@@ -112,7 +112,9 @@ class Block:
     ----------
     said : what holds from ``start`` on, None as long as nothing was said.
     claim : what that claims.
-    fixes : indices of the block's position rows.
+    fixes : indices of the block's position rows; rows set aside (net buoys, noise …) are not among
+        them.
+    segment : which of the vessels on the MMSI it is (see `analytics.preparation`); 0 for all.
     """
 
     mover: str
@@ -121,15 +123,20 @@ class Block:
     said: Said | None
     claim: str
     fixes: Longs
+    segment: int = 0
 
 
-def follow(claims: Claims, known: State, columns: Columns) -> list[Block]:
+def follow(
+    claims: Claims, known: State, columns: Columns, *, by_segment: bool = False
+) -> list[Block]:
     """Cut rows into blocks, and keep what each mover said last.
 
     Parameters
     ----------
     known : what each mover said and when it was last heard, by mover; changed in place.
     columns : of the feed ``ais``.
+    by_segment : whether a block holds the positions of one segment only, so that two vessels on
+        one MMSI are two.
 
     Returns
     -------
@@ -143,6 +150,7 @@ def follow(claims: Claims, known: State, columns: Columns) -> list[Block]:
     t = columns["t"]
     lapses = 1 + np.flatnonzero(np.diff(t) > claims.silence_ms)
     lapse_bounds = np.searchsorted(lapses, bounds, side="right")
+    usable = usable_fixes(columns)
     blocks: list[Block] = []
     for k in range(len(bounds) - 1):
         start, end = int(bounds[k]), int(bounds[k + 1])
@@ -158,7 +166,7 @@ def follow(claims: Claims, known: State, columns: Columns) -> list[Block]:
             known.pop(mover, None)
         if any(claims.of(at) != OTHER for _, at in spans):
             ends = [row for row, _ in changes] + [end]
-            blocks += _blocks(claims, mover, spans, ends, columns["kind"])
+            blocks += _blocks(claims, mover, spans, ends, columns, usable, by_segment)
     return blocks
 
 
@@ -167,17 +175,43 @@ def _still_held(known: State, mover: str, oldest_ms: int) -> Said | None:
     return None if held is None or held[-1] < oldest_ms else Said(*held[:-1])
 
 
+def usable_fixes(columns: Columns) -> npt.NDArray[np.bool_]:
+    """Whether a row is a vessel's position; rows that no preparation saw are all taken for such."""
+    fixes = np.asarray(columns["kind"] == FIX, np.bool_)
+    return fixes & (columns["aside"] == 0) if "aside" in columns else fixes
+
+
 def _blocks(
     claims: Claims,
     mover: str,
     spans: Sequence[tuple[int, Said | None]],
     ends: Sequence[int],
-    kind: npt.NDArray[Any],
+    columns: Columns,
+    usable: npt.NDArray[np.bool_],
+    by_segment: bool,
 ) -> Iterator[Block]:
     for (start, said), end in zip(spans, ends, strict=True):
         claim = claims.of(said)
-        fixes = _NO_INDEX if claim == OTHER else start + np.flatnonzero(kind[start:end] == FIX)
-        yield Block(mover, start, end, said, claim, fixes)
+        if claim == OTHER:
+            yield Block(mover, start, end, said, claim, _NO_INDEX)
+            continue
+        fixes = start + np.flatnonzero(usable[start:end])
+        parts = _by_segment(columns, fixes) if by_segment else [(0, fixes)]
+        for segment, own in parts:
+            yield Block(mover, start, end, said, claim, own, segment)
+
+
+def _by_segment(columns: Columns, fixes: Longs) -> Iterator[tuple[int, Longs]]:
+    """Rows of each segment, in the order in which they begin; once without rows where none is."""
+    if "segment" not in columns or not len(fixes):
+        yield 0, fixes
+        return
+    own = columns["segment"][fixes]
+    if (own == own[0]).all():
+        yield int(own[0]), fixes
+        return
+    for segment in dict.fromkeys(own.tolist()):
+        yield segment, fixes[own == segment]
 
 
 class _Said:

@@ -6,6 +6,7 @@
     data/<city>/jurisdictions.yaml    the tree: district, towns, villages with codes, names, centres
     data/<city>/layers/<id>.yaml      one layer each
     data/<city>/rasters/<id>.yaml     one raster each
+    data/<city>/preparation.yaml      what is done to positions before rules see them; may be absent
     data/<city>/rules/<id>.yaml       thresholds of one rule each, dated and sourced
     data/<city>/access.yaml           roles: who sees and does what; defaults where it is missing
     data/<city>/event_types.yaml      code table of events
@@ -32,6 +33,7 @@ from layers.city_declaration import (
     Domain,
     EventType,
     Jurisdiction,
+    PreparationDeclaration,
     RuleDeclaration,
     Source,
 )
@@ -95,6 +97,7 @@ class City:
         self.layers = self._read_layers()
         self.rasters = self._read_rasters()
         self.rules = self._read_rules()
+        self.preparation = self._read_preparation()
         self._check_files(declaration)
 
     @property
@@ -294,6 +297,12 @@ class City:
             self._check_department(declaration, ("owner",), spec.owner)
             rasters[spec.id] = spec
         return rasters
+
+    def _read_preparation(self) -> PreparationDeclaration:
+        path = self.folder / "preparation.yaml"
+        return (
+            read(path).into(PreparationDeclaration) if path.exists() else PreparationDeclaration()
+        )
 
     def _read_rules(self) -> dict[str, RuleDeclaration]:
         rules: dict[str, RuleDeclaration] = {}

@@ -167,6 +167,23 @@ class CityDeclaration(_Declared):
         return value
 
 
+class PreparationDeclaration(_Declared):
+    """What is done to positions before rules see them (``preparation.yaml``).
+
+    Attributes
+    ----------
+    ais : parameters of the preparation of AIS rows, typed by `analytics.preparation`.
+    land, water : layers of areas that are dry land, and of waters within it, for positions that no
+        vessel can have.
+    sources : for each parameter where its value comes from.
+    """
+
+    ais: dict[str, Any] = Field(default_factory=dict)
+    land: tuple[str, ...] = ()
+    water: tuple[str, ...] = ()
+    sources: dict[str, str] = Field(default_factory=dict)
+
+
 class RuleDeclaration(_Declared):
     """The thresholds of one rule, dated and sourced.
 

@@ -21,8 +21,8 @@ from analytics import registry
 from analytics.detect import END_OF_TIME_MS, run_step
 from analytics.event import Event
 from analytics.feeds import ais_columns
-from analytics.references import load_references, state_of_layers
-from analytics.rule import Columns
+from analytics.references import content_version, load_references, state_of_layers
+from analytics.rule import Columns, dump_state, load_state
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore
 from ingest.take_in.ais import Names, last_positions
@@ -81,6 +81,7 @@ class LivePipeline:
     decoder: LiveDecoder = field(default_factory=LiveDecoder)
 
     def __post_init__(self) -> None:
+        self._stage = registry.preparation(self.city)
         self._read_rules()
         others = [rule.declaration.id for rule in self._built if rule.feed != FEED]
         if self.rules is not None and others:
@@ -98,6 +99,7 @@ class LivePipeline:
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
             self._states[name] = self.store.state(name)
+        self._states[self._prepared] = self.store.state(self._prepared)
 
     @property
     def offset(self) -> int:
@@ -144,6 +146,12 @@ class LivePipeline:
             write_findings(unit, self.store, self.city, events, at=at)
         return events
 
+    @property
+    def _prepared(self) -> str:
+        """Name of the preparation's state; other parameters begin a new one."""
+        content = self._stage.parameters.model_dump(mode="json")
+        return self._name("preparation", content_version(content))
+
     def _read_rules(self) -> None:
         # The number first: a change while reading is then seen at the next commit.
         self._references_state = state_of_layers(self.city, self.store)
@@ -155,7 +163,11 @@ class LivePipeline:
         self, columns: Columns, watermark_ms: int | None
     ) -> tuple[list[Event], dict[str, bytes]]:
         events: list[Event] = []
-        states: dict[str, bytes] = {}
+        held = load_state(self._states[self._prepared]) or self._stage.start()
+        if watermark_ms is not None:
+            self._stage.flush(held, watermark_ms)
+        columns = self._stage.update(held, columns)
+        states = {self._prepared: dump_state(held)}
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
             found, states[name] = run_step(rule, self._states[name], columns, watermark_ms)

@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from analytics import evaluate as scoring
-from analytics import registry
+from analytics import reception, registry
 from analytics.detect import run_batches
 from analytics.event import Event, to_frame
 from analytics.history import ROWS_AT_ONCE, row_batches, vessel_batches
 from analytics.references import load_references
-from analytics.rule import Columns
+from analytics.rule import Columns, Rule
+from analytics.rules.dark_gap import DarkGap
 from cases.opening import open_cases, write_cases
 from layers.city import City
 from layers.positions import PositionStore
@@ -60,16 +61,41 @@ def detect(
     rules : ids of declared rules; all enabled ones by default.
     at : the clock.
     """
+    _learn_once(city, store, home, at)
     chosen = registry.build(city, load_references(city, store), only=rules)
-    found: list[Found] = []
-    for number, rule in enumerate(chosen):
+    by_feed: dict[str, list[Rule]] = {}
+    for rule in chosen:
+        by_feed.setdefault(rule.feed, []).append(rule)
+    found: dict[str, Found] = {}
+    for feed, own in by_feed.items():
         if progress is not None:
-            progress(number, len(chosen), rule.declaration.id)
-        events, read = run_batches(rule, batches(city, store, home, rule.feed))
-        with store.transaction() as unit:
-            alerts, cases = write_findings(unit, store, city, events, at=at)
-        found.append(Found(rule.declaration.id, read, len(events), alerts, cases))
-    return found
+            progress(len(found), len(chosen), ", ".join(rule.declaration.id for rule in own))
+        stage = registry.preparation(city) if feed == "ais" else None
+        events, read = run_batches(own, batches(city, store, home, feed), stage)
+        for name, told in events.items():
+            with store.transaction() as unit:
+                alerts, cases = write_findings(unit, store, city, told, at=at)
+            found[name] = Found(name, read, len(told), alerts, cases)
+    return [found[rule.declaration.id] for rule in chosen]
+
+
+def _learn_once(city: City, store: Store, home: Home, at: datetime) -> None:
+    """Learn what is not known yet; afterwards only `learn_reception` does it again."""
+    wanted = any(rule.kind == DarkGap.kind for rule in city.rules.values())
+    if wanted and reception.LAYER in store.layers() and not store.count(Query(reception.LAYER)):
+        learn_reception(city, store, home, at=at)
+
+
+def learn_reception(city: City, store: Store, home: Home, *, at: datetime) -> int:
+    """Learn from everything taken in how AIS is received, anew; return how many cells it knows."""
+    stage = registry.preparation(city)
+    state = stage.start()
+    prepared = (stage.update(state, batch) for batch in batches(city, store, home, "ais"))
+    frame = reception.to_frame(reception.Learner().learn(prepared))
+    with store.transaction() as unit:
+        if len(frame):
+            unit.upsert(city.layer(reception.LAYER), frame, at=at, source="analytics")
+    return len(frame)
 
 
 def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns]:

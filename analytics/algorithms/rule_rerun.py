@@ -95,7 +95,10 @@ def rule_rerun(reader: Reader, inputs: RuleRerunInputs, progress: Progress) -> O
     progress(0.0, "registers")
     references = load_references(reader.city, reader, as_of=inputs.as_of)
     rule = registry.build(reader.city, references, only=[inputs.rule])[0]
-    events, read = run_batches(rule, _told(_batches(reader, rule, inputs), inputs, progress))
+    stage = registry.preparation(reader.city) if rule.feed == "ais" else None
+    batches = _told(_batches(reader, rule, inputs), inputs, progress)
+    by_rule, read = run_batches([rule], batches, stage)
+    events = by_rule[rule.declaration.id]
     start, end = (_ms(moment) for moment in (inputs.start, inputs.end))
     found = to_frame([event for event in events if start <= event.start_ms < end])
     kept = _kept(reader, rule, inputs)

@@ -102,7 +102,7 @@ class ClosedZonePresence(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take AIS rows in (see `analytics.feeds`)."""
-        blocks = follow(self._claims, state["said"], columns)
+        blocks = follow(self._claims, state["said"], columns, by_segment=True)
         places = locate(self, self._zones, blocks, columns)
         exempt = places.inside[self._closed :].any(axis=0)
         inside = places.inside[: self._closed] & ~exempt
@@ -112,26 +112,25 @@ class ClosedZonePresence(Rule):
             if block.claim == OTHER:
                 state["movers"].pop(block.mover, None)
                 continue
-            mover = state["movers"].setdefault(block.mover, {"held": []})
+            tracks = state["movers"].setdefault(block.mover, {})
+            own = tracks.setdefault(str(block.segment), {"held": []})
+            self._walk(own, block, inside, depth, columns)
             if block.claim == FISHING and block.said is not None:
-                events += self._release(mover, block.mover, block.said)
-            self._walk(mover, block, inside, depth, columns)
-            if block.claim == FISHING and block.said is not None:
-                events += self._release(mover, block.mover, block.said)
-            if not mover["held"] and "stay" not in mover:
-                del state["movers"][block.mover]
+                for track in tracks.values():
+                    events += self._release(track, block.mover, block.said)
+            _tidy(state["movers"], block.mover)
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
         """Forget stays that no later row can prolong; findings are complete when they are made."""
         oldest = watermark_ms - self.parameters.identity_window_s * 1000
         gone = watermark_ms - self.parameters.max_gap_s * 1000
-        for name, mover in list(state["movers"].items()):
-            mover["held"] = [stay for stay in mover["held"] if stay["end"] >= oldest]
-            if "stay" in mover and mover["stay"]["last"] < gone:
-                del mover["stay"]
-            if not mover["held"] and "stay" not in mover:
-                del state["movers"][name]
+        for name, tracks in list(state["movers"].items()):
+            for track in tracks.values():
+                track["held"] = [stay for stay in track["held"] if stay["end"] >= oldest]
+                if "stay" in track and track["stay"]["last"] < gone:
+                    del track["stay"]
+            _tidy(state["movers"], name)
         self._claims.forget(state["said"], watermark_ms)
         return []
 
@@ -247,6 +246,14 @@ _DOUBTS = (
         zh="船舶类型来自人工录入的AIS静态信息。",
     ),
 )
+
+
+def _tidy(movers: State, mover: str) -> None:
+    """Keep of a mover only the segments that something is known of."""
+    kept = {name: track for name, track in movers[mover].items() if track != {"held": []}}
+    movers[mover] = kept
+    if not kept:
+        del movers[mover]
 
 
 def _matters(within: Bools, exit_fixes: int) -> Bools:

@@ -1,0 +1,276 @@
+"""Two vessels lie close together at sea for hours: a meeting, perhaps a transfer.
+
+Every track is brought to a grid of ``step_s``, straight between positions at most ``max_gap_s``
+apart. Where two vessels that are slower than ``max_speed_mps`` are within ``max_distance_m`` of each
+other at a slot, they touch; touches at slots that follow each other (``skipped`` may be missing)
+are a run, and one of ``min_duration_s`` is told, at that slot. Nothing ends at midnight: state goes
+on, so that meetings across 00:00 UTC, which daily processing loses, are found. Places in
+``exempt_kinds`` (ports, anchorages) do not count, nor do two that both lie at anchor. Method and
+thresholds: Global Fishing Watch's encounters (10 min, 500 m, 2 h, median below 2 kn).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pydantic import Field
+from scipy.spatial import KDTree
+
+from analytics.calendar import city_days
+from analytics.event import Event, Evidence, above, below
+from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rules.loitering import LYING
+from analytics.tracks import Tracks, forget, tracks_of
+from analytics.vessel_wording import between, duration, knots
+from analytics.wording import place
+from analytics.zones import inside_at
+from layers.text import Text
+
+Longs = npt.NDArray[np.int64]
+
+
+class EncounterParameters(Parameters):
+    """See the module.
+
+    Attributes
+    ----------
+    exempt_ship_types : AIS types whose work brings them alongside, such as tugs and pilots.
+    """
+
+    step_s: int = Field(default=600, ge=60)
+    max_gap_s: float = Field(default=3600, gt=0)
+    max_distance_m: float = Field(default=500, gt=0)
+    max_speed_mps: float = Field(default=1.03, gt=0)
+    min_duration_s: float = Field(default=7200, gt=0)
+    skipped: int = Field(default=1, ge=0)
+    exempt_kinds: tuple[str, ...] = ("port", "anchorage")
+    exempt_ship_types: tuple[int, ...] = ()
+    confidence: float = Field(default=0.7, ge=0, le=1)
+
+
+class Spot(NamedTuple):
+    """A slow vessel at a slot: track, place (metres, degrees), speed, position after it, who."""
+
+    track: str
+    x: float
+    y: float
+    lon: float
+    lat: float
+    speed_mps: float
+    lying: bool
+    pid: str
+    name: str
+    ship_type: int
+
+
+@register
+class Encounter(Rule):
+    """See the module."""
+
+    kind = "encounter"
+    feed = "ais"
+    title = Text(en="Meetings at sea", zh="海上会船")
+    parameters_model = EncounterParameters
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._exempt = self.references.zones_of(self.parameters.exempt_kinds)
+        self._step_ms = self.parameters.step_s * 1000
+
+    def start(self) -> State:
+        """Nobody was heard: last positions of tracks, slow vessels by slot, runs by pair."""
+        return {"last": {}, "slots": {}, "runs": {}}
+
+    def update(self, state: State, columns: Columns) -> list[Event]:
+        """Take prepared AIS rows in."""
+        tracks = tracks_of(columns)
+        if not len(tracks.rows):
+            return []
+        new = self._spots(state["last"], tracks)
+        events = []
+        for slot in sorted(new):
+            held = [Spot(*one) for one in state["slots"].get(str(slot), [])]
+            spots = held + sorted(new[slot])
+            state["slots"][str(slot)] = [list(spot) for spot in spots]
+            for i, j, far in _touches(spots, len(held), self.parameters.max_distance_m):
+                event = self._touch(state["runs"], slot, spots[i], spots[j], far)
+                events += [] if event is None else [event]
+        return events
+
+    def flush(self, state: State, watermark_ms: int) -> list[Event]:
+        """Forget slots, tracks and runs that no later row reaches."""
+        oldest = watermark_ms - self.parameters.max_gap_s * 1000
+        forget(state["last"], oldest)
+        first = oldest // self._step_ms
+        for slot in [name for name in state["slots"] if int(name) < first]:
+            del state["slots"][slot]
+        ended = first - 1 - self.parameters.skipped
+        for pair in [name for name, run in state["runs"].items() if run["last"] < ended]:
+            del state["runs"][pair]
+        return []
+
+    def _spots(self, last: State, tracks: Tracks) -> dict[int, list[Spot]]:
+        """Slow vessels outside of exempt places at the slots between their positions."""
+        a, b = self._pairs(last, tracks)
+        names = ("t", "x", "y", "lon", "lat")
+        start = {name: np.array(values) for name, values in zip(names, a, strict=True)}
+        end = {name: tracks.take(name)[b] for name in names}
+        wait = (end["t"] - start["t"]) / 1000
+        far = np.hypot(end["x"] - start["x"], end["y"] - start["y"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            speed = far / wait
+        slow = (
+            (wait > 0)
+            & (wait <= self.parameters.max_gap_s)
+            & (speed <= self.parameters.max_speed_mps)
+        )
+        first, stop = start["t"] // self._step_ms + 1, end["t"] // self._step_ms + 1
+        count = np.where(slow, stop - first, 0)
+        own = np.repeat(np.arange(len(count)), count)
+        slot = first[own] + np.arange(len(own)) - np.repeat(np.cumsum(count) - count, count)
+        share = (slot * self._step_ms - start["t"][own]) / (1000 * wait[own])
+        at = {n: start[n][own] + share * (end[n][own] - start[n][own]) for n in names[1:]}
+        days = city_days(slot * self._step_ms, self.references.zone)
+        counts = self.applies(days)
+        if self._exempt and len(own):
+            counts &= ~inside_at(self._exempt, at["lon"], at["lat"], days).any(axis=0)
+        found: dict[int, list[Spot]] = {}
+        for k in np.flatnonzero(counts).tolist():
+            found.setdefault(int(slot[k]), []).append(
+                self._spot(
+                    tracks, int(b[own[k]]), {n: float(at[n][k]) for n in at}, float(speed[own[k]])
+                )
+            )
+        return found
+
+    def _pairs(self, last: State, tracks: Tracks) -> tuple[list[npt.NDArray[Any]], Longs]:
+        """Each position and the one before it in its track, the ones held from before included."""
+        ends = np.ones(len(tracks.rows), bool)
+        ends[tracks.bounds[:-1]] = False
+        within = np.flatnonzero(ends)
+        names = ("t", "x", "y", "lon", "lat")
+        taken = [tracks.take(name) for name in names]
+        held = [last.get(key) for key in tracks.keys]
+        entering = [k for k, one in enumerate(held) if one is not None]
+        before = np.array([held[k] for k in entering], np.float64).reshape(-1, len(names))
+        firsts = tracks.bounds[:-1][entering]
+        a = [
+            np.concatenate([values[within - 1], before[:, n].astype(values.dtype)])
+            for n, values in enumerate(taken)
+        ]
+        for key, end in zip(tracks.keys, (tracks.bounds[1:] - 1).tolist(), strict=True):
+            last[key] = [values[end].item() for values in taken]
+        return a, np.concatenate([within, firsts]).astype(np.int64)
+
+    def _spot(self, tracks: Tracks, place_: int, at: dict[str, float], speed: float) -> Spot:
+        row = int(tracks.rows[place_])
+        said = tracks.columns["said"][row]
+        return Spot(
+            tracks.keys[tracks.track_of(place_)],
+            round(at["x"], 2),
+            round(at["y"], 2),
+            round(at["lon"], 7),
+            round(at["lat"], 7),
+            round(speed, 3),
+            int(tracks.columns["nav"][row]) in LYING,
+            str(tracks.columns["pid"][row]),
+            "" if said is None else said.name,
+            0 if said is None else said.ship_type,
+        )
+
+    def _touch(self, runs: State, slot: int, a: Spot, b: Spot, far: float) -> Event | None:
+        exempt = self.parameters.exempt_ship_types
+        mmsi = sorted((a.track.split("/")[0], b.track.split("/")[0]))
+        if mmsi[0] == mmsi[1] or (a.lying and b.lying):
+            return None
+        if a.ship_type in exempt or b.ship_type in exempt:
+            return None
+        a, b = sorted((a, b))
+        pair = f"{a.track}|{b.track}"
+        run = runs.get(pair)
+        if run is None or slot - run["last"] > 1 + self.parameters.skipped:
+            run = runs[pair] = {
+                "first": slot,
+                "worst": 0.0,
+                "sum": 0.0,
+                "n": 0,
+                "points": [],
+                "told": 0,
+            }
+        run["last"] = slot
+        run["worst"], run["n"] = max(run["worst"], round(far, 1)), run["n"] + 1
+        run["sum"] += a.speed_mps + b.speed_mps
+        run["points"] = list(dict.fromkeys([*run["points"], a.pid, b.pid]))[:60]
+        seconds = (slot - run["first"]) * self.parameters.step_s
+        if run["told"] or seconds < self.parameters.min_duration_s:
+            return None
+        run["told"] = 1
+        return self._tell(run, slot, a, b, seconds)
+
+    def _tell(self, run: State, slot: int, a: Spot, b: Spot, seconds: float) -> Event:
+        p = self.parameters
+        span = (int(run["first"]) * self._step_ms, slot * self._step_ms)
+        mean = float(run["sum"]) / (2 * int(run["n"]))
+        ids = [spot.track.split("/")[0] for spot in (a, b)]
+        names = [spot.name or "-" for spot in (a, b)]
+        evidence = Evidence(
+            measures=(
+                above("time_together", seconds, "s", p.min_duration_s),
+                below("largest_distance", float(run["worst"]), "m", p.max_distance_m),
+                below("mean_speed", mean, "m/s", p.max_speed_mps),
+            ),
+            points=tuple(run["points"]),
+            quality={
+                "subjects": sorted(ids),
+                "names_sent": dict(zip(ids, names, strict=True)),
+                "slots": int(run["n"]),
+                "slots_missing": slot - int(run["first"]) + 1 - int(run["n"]),
+            },
+            doubts=_DOUBTS,
+        )
+        when, lasted = between(*span, self.references.zone), duration(seconds)
+        middle = ((a.lon + b.lon) / 2, (a.lat + b.lat) / 2)
+        where = place(*middle)
+        sentence = Text(
+            en=(
+                f"Suspected meeting, possible transfer: {names[0]} (MMSI {ids[0]}) and {names[1]}"
+                f" (MMSI {ids[1]}) were within {run['worst']:,.0f} m of each other for {lasted.en},"
+                f" {when.en}, at {knots(mean)} on average, at {where.en}."
+            ),
+            zh=(
+                f"疑似海上会船转载：{names[0]}（MMSI {ids[0]}）与{names[1]}（MMSI {ids[1]}）于"
+                f"{when.zh}相距不超过{run['worst']:,.0f}米达{lasted.zh}，平均航速{knots(mean)}，"
+                f"位置{where.zh}。"
+            ),
+        )
+        point = shapely.Point(*middle)
+        return self.event(sorted(ids)[0], span, point, p.confidence, evidence, sentence)
+
+
+def _touches(spots: list[Spot], held: int, within_m: float) -> list[tuple[int, int, float]]:
+    """Pairs within a distance of which at least one is not held from before, in order of tracks."""
+    if len(spots) < 2:
+        return []
+    xy = np.array([(spot.x, spot.y) for spot in spots])
+    finite = np.isfinite(xy).all(axis=1)
+    own = np.flatnonzero(finite)
+    pairs = own[KDTree(xy[own]).query_pairs(within_m, output_type="ndarray")]
+    pairs = pairs[pairs.max(axis=1, initial=-1) >= held]
+    far = np.hypot(*(xy[pairs[:, 0]] - xy[pairs[:, 1]]).T)
+    found = [(int(i), int(j), float(d)) for (i, j), d in zip(pairs, far, strict=True)]
+    return sorted(found, key=lambda pair: sorted((spots[pair[0]].track, spots[pair[1]].track)))
+
+
+_DOUBTS = (
+    Text(
+        en="Fishing boats work side by side, and gear marked by transponders may lie between them.",
+        zh="渔船可能并排作业，其间可能有带信标的渔具。",
+    ),
+    Text(
+        en="Rescue, pilotage and supply bring vessels together lawfully.",
+        zh="救助、引航和补给亦会使船舶合法靠近。",
+    ),
+)

@@ -1,0 +1,166 @@
+"""Two vessels send under one MMSI at the same time.
+
+The preparation finds that the positions of an MMSI belong to several vessels (see
+`analytics.kernels.segmenter`). This rule tells of it once they *take turns*: a vessel whose place
+was taken by another comes back, ``resumptions`` times within ``window_s``, from at least
+``min_distance_m`` away. One jump is none of that (see `kinematic_spoof`). One event for each MMSI
+and day of the city.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import shapely
+from pydantic import Field
+
+from analytics.calendar import city_day
+from analytics.event import Event, Evidence, above
+from analytics.preparation.statics import Statics
+from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.tracks import distance_m, name_of
+from analytics.vessel_wording import between, told, who
+from analytics.vessels import Fix, fix_at, usable_fixes
+from layers.text import Text
+
+
+class SharedMmsiParameters(Parameters):
+    """See the module."""
+
+    resumptions: int = Field(default=2, ge=1)
+    window_s: float = Field(default=21_600, gt=0)
+    min_distance_m: float = Field(default=5000, gt=0)
+    confidence: float = Field(default=0.85, ge=0, le=1)
+
+
+@register
+class SharedMmsi(Rule):
+    """See the module."""
+
+    kind = "shared_mmsi"
+    feed = "ais"
+    title = Text(en="Several vessels on one MMSI", zh="一码多船")
+    parameters_model = SharedMmsiParameters
+
+    def start(self) -> State:
+        """Nobody was heard.
+
+        Kept by MMSI: the segment heard last and its last position, the last positions of the
+        others, and what came back when, from how far.
+        """
+        return {"movers": {}}
+
+    def update(self, state: State, columns: Columns) -> list[Event]:
+        """Take prepared AIS rows in."""
+        rows = np.flatnonzero(usable_fixes(columns))
+        if not len(rows):
+            return []
+        mover, segment = columns["mover"][rows], columns["segment"][rows]
+        bounds = [0, *(1 + np.flatnonzero(mover[1:] != mover[:-1])).tolist(), len(rows)]
+        changed = np.concatenate([[True], segment[1:] != segment[:-1]])
+        events: list[Event] = []
+        for first, end in itertools.pairwise(bounds):
+            mmsi = str(mover[first])
+            own = state["movers"].setdefault(
+                mmsi, {"now": -1, "last": None, "others": {}, "back": []}
+            )
+            for at in (first + np.flatnonzero(changed[first:end])).tolist():
+                before = own["last"] if at == first else list(fix_at(columns, int(rows[at - 1])))
+                if int(segment[at]) != own["now"]:
+                    row = int(rows[at])
+                    event = self._switch(mmsi, own, int(segment[at]), before, row, columns)
+                    events += [] if event is None else [event]
+            own["last"] = list(fix_at(columns, int(rows[end - 1])))
+        return events
+
+    def flush(self, state: State, watermark_ms: int) -> list[Event]:
+        """Forget what is older than the window."""
+        oldest = watermark_ms - self.parameters.window_s * 1000
+        day = oldest - 86_400_000
+        for mmsi, own in list(state["movers"].items()):
+            own["others"] = {s: fix for s, fix in own["others"].items() if fix[0] >= oldest}
+            own["back"] = [turn for turn in own["back"] if turn[0] >= oldest]
+            if own["last"][0] < day:
+                del state["movers"][mmsi]
+        return []
+
+    def _switch(
+        self,
+        mmsi: str,
+        own: State,
+        segment: int,
+        before: list[Any] | None,
+        row: int,
+        columns: Columns,
+    ) -> Event | None:
+        """Another segment than before: note it, and tell once they have taken turns."""
+        fix, oldest = (
+            fix_at(columns, row),
+            float(columns["t"][row]) - self.parameters.window_s * 1000,
+        )
+        if before is not None:
+            own["others"][str(own["now"])] = before
+        other, own["now"] = own["now"], segment
+        seen = own["others"].pop(str(segment), None)
+        own["back"] = [turn for turn in own["back"] if turn[0] >= oldest]
+        if before is None or seen is None or seen[0] < oldest:
+            return None
+        away = distance_m(fix, Fix(*before))
+        if away >= self.parameters.min_distance_m:
+            own["back"].append([fix.t, away, seen[0], seen[5], before[5], fix.pid])
+        day = city_day(fix.t, self.references.zone)
+        enough = len(own["back"]) >= self.parameters.resumptions
+        if not enough or own.get("told") == day or not self.applies(np.array([day]))[0]:
+            return None
+        own["told"] = day
+        pair = (f"{mmsi}/{other}", f"{mmsi}/{segment}")
+        return self._tell(mmsi, columns["said"][row], pair, own["back"], Fix(*before), fix)
+
+    def _tell(
+        self,
+        mmsi: str,
+        said: Statics | None,
+        pair: tuple[str, str],
+        back: list[list[Any]],
+        before: Fix,
+        fix: Fix,
+    ) -> Event:
+        p, span = self.parameters, (int(back[0][2]), fix.t)
+        away = max(float(turn[1]) for turn in back)
+        points = [str(pid) for turn in back for pid in turn[3:6]]
+        evidence = Evidence(
+            measures=(
+                above("resumptions", float(len(back)), "1", float(p.resumptions)),
+                above("distance", away, "m", p.min_distance_m),
+            ),
+            points=tuple(dict.fromkeys(points)),
+            quality={**told(said), "tracks": [name_of(key) for key in pair]},
+            doubts=_DOUBTS,
+        )
+        name, when = who(said, mmsi), between(*span, self.references.zone)
+        sentence = Text(
+            en=(
+                f"Suspected sharing of an MMSI: {name.en} was sent from two places up to"
+                f" {away / 1000:,.1f} km apart in turns, {len(back)} times, {when.en}."
+            ),
+            zh=(
+                f"疑似一码多船：{name.zh}于{when.zh}在相距最远{away / 1000:,.1f}公里的两处交替发送，"
+                f"共{len(back)}次往返。"
+            ),
+        )
+        where = shapely.LineString([(before.lon, before.lat), (fix.lon, fix.lat)])
+        return self.event(mmsi, span, where, p.confidence, evidence, sentence)
+
+
+_DOUBTS = (
+    Text(
+        en="A receiver with a wrong clock shows one vessel in two places.",
+        zh="接收站时钟错误会使同一船舶出现于两处。",
+    ),
+    Text(
+        en="Factory-set numbers are shared by accident: a matter of correction rather than of intent.",
+        zh="出厂默认码可能被无意共用，属纠正事项而非故意。",
+    ),
+)

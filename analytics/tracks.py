@@ -1,0 +1,127 @@
+"""Positions of prepared AIS columns, sorted so that each vessel's track is one piece.
+
+A *track* is one segment of one MMSI. Its key is ``<MMSI>/<ms of its first position>``, its name for
+people ``<MMSI>-<time of its first position>``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.rule import Columns, State
+from analytics.vessels import Fix, fix_at, usable_fixes
+
+Longs = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Rows of a batch by track.
+
+    Attributes
+    ----------
+    columns : of the feed ``ais``, prepared.
+    rows : rows of vessels' positions, sorted by (mover, segment, t); shape (n,).
+    bounds : track k has rows[bounds[k] : bounds[k + 1]]; shape (m + 1,).
+    """
+
+    columns: Columns
+    rows: Longs
+    bounds: Longs
+
+    @cached_property
+    def movers(self) -> list[str]:
+        """MMSI of each track."""
+        return [str(name) for name in self.columns["mover"][self.rows[self.bounds[:-1]]]]
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Key of each track."""
+        starts = self.columns["segment"][self.rows[self.bounds[:-1]]].tolist()
+        return [f"{name}/{start}" for name, start in zip(self.movers, starts, strict=True)]
+
+    def take(self, name: str) -> npt.NDArray[Any]:
+        """A column in the order of the tracks; shape (n,)."""
+        return self.columns[name][self.rows]
+
+    def track_of(self, at: int) -> int:
+        """Number of the track that place ``at`` of `rows` is in."""
+        return int(np.searchsorted(self.bounds, at, side="right")) - 1
+
+    def fix(self, at: int) -> Fix:
+        """The position at a place of `rows`."""
+        return fix_at(self.columns, int(self.rows[at]))
+
+    def lasts(self) -> list[Fix]:
+        """The last position of each track."""
+        return [self.fix(int(end) - 1) for end in self.bounds[1:]]
+
+
+def tracks_of(columns: Columns) -> Tracks:
+    """Sort the positions of prepared columns by track; rows set aside are left out."""
+    rows = np.flatnonzero(usable_fixes(columns))
+    if not len(rows):
+        return Tracks(columns, rows, np.zeros(1, np.int64))
+    mover, segment = columns["mover"][rows], columns["segment"][rows]
+    another = mover[1:] != mover[:-1]
+    changes = segment[1:] != segment[:-1]
+    if (changes & ~another & (segment[1:] < segment[:-1])).any():
+        # Two vessels on one MMSI take turns.
+        own = np.concatenate([[0], np.cumsum(another)])
+        order = np.lexsort((np.arange(len(rows)), segment, own))
+        rows, segment, own = rows[order], segment[order], own[order]
+        another, changes = own[1:] != own[:-1], segment[1:] != segment[:-1]
+    cuts = 1 + np.flatnonzero(another | changes)
+    return Tracks(columns, rows, np.concatenate([[0], cuts, [len(rows)]]).astype(np.int64))
+
+
+def name_of(key: str) -> str:
+    """Name of a track for people, from its key."""
+    mover, start = key.split("/")
+    moment = datetime.fromtimestamp(int(start) / 1000, UTC)
+    return f"{mover}-{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def load(kept: State, keys: list[str], width: int) -> Floats:
+    """Records of tracks for a kernel, zeros for new ones; shape (m, width)."""
+    records = np.zeros((len(keys), width))
+    for k, key in enumerate(keys):
+        held = kept.get(key)
+        if held is not None:
+            records[k] = held
+    return records
+
+
+def store(kept: State, keys: list[str], records: Floats) -> None:
+    """Keep records of tracks as JSON can hold them."""
+    kept.update(zip(keys, records.tolist(), strict=True))
+
+
+def forget(kept: State, oldest_ms: float, place: int = 0) -> None:
+    """Drop the records whose time, at a place in them, is older."""
+    for key in [name for name, record in kept.items() if record[place] < oldest_ms]:
+        del kept[key]
+
+
+def known(lon: float, lat: float) -> tuple[float, float]:
+    """A position rounded as evidence keeps it; degrees."""
+    return round(lon, 7), round(lat, 7)
+
+
+def distance_m(a: Fix, b: Fix) -> float:
+    """Great-circle distance of two positions in metres (haversine, mean radius 6,371,008.8 m)."""
+    return float(haversine_m(*(np.array([v]) for v in (a.lon, a.lat, b.lon, b.lat)))[0])
+
+
+def haversine_m(lon: Floats, lat: Floats, lon2: Floats, lat2: Floats) -> Floats:
+    """Great-circle distances in metres of positions in degrees; shape (n,)."""
+    x, y, x2, y2 = (np.radians(values) for values in (lon, lat, lon2, lat2))
+    h = np.sin((y2 - y) / 2) ** 2 + np.cos(y) * np.cos(y2) * np.sin((x2 - x) / 2) ** 2
+    return np.asarray(2 * 6_371_008.8 * np.arcsin(np.sqrt(np.clip(h, 0, 1))))
