@@ -1,7 +1,7 @@
 """Places that a vessel cannot have reached: a jump that lasts, as against one wild position.
 
-Positions of an MMSI are taken in the order of time, whatever the segment. Two that follow each other
-at more than ``max_speed_mps`` and ``min_distance_m`` apart are a *jump*, which waits. It is
+Positions of an MMSI are taken in the order of time, whatever the segment. Two that follow each
+other at more than ``max_speed_mps`` and ``min_distance_m`` apart are a *jump*, which waits. It is
 confirmed once ``confirm_fixes`` more came from the new place over ``confirm_s``; it was a wild
 position, or two vessels that take turns, if the vessel is back where it could be before that.
 """

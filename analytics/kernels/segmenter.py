@@ -72,7 +72,7 @@ class SegmenterLimits(NamedTuple):
 
 @njit(cache=True)
 def _length(x: float, y: float) -> float:  # pragma: no cover - compiled
-    return np.sqrt(x * x + y * y)
+    return float((x * x + y * y) ** 0.5)
 
 
 @njit(cache=True)

@@ -4,9 +4,9 @@ A silence is the time between two positions of one track, so never that between 
 MMSI. It is told if it is longer than ``min_gap_s``, if the probability that a vessel that goes on
 sending is not heard for that long is below ``max_probability`` by what was learned of reception
 around its beginning (see `analytics.reception_model`), and if it begins or ends in, or within
-``near_m`` of, a zone of ``zone_kinds``. Silences that begin in ``exempt_kinds`` (ports), or of a vessel that
-says it lies at anchor or moored, are not told. The event is fixed at the position that ends the
-silence; without anything learned the rule is silent.
+``near_m`` of, a zone of ``zone_kinds``. Silences that begin in ``exempt_kinds`` (ports), or of a
+vessel that says it lies at anchor or moored, are not told. The event is fixed at the position that
+ends the silence; without anything learned the rule is silent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Two vessels lie close together at sea for hours: a meeting, perhaps a transfer.
 
 Every track is brought to a grid of ``step_s``, straight between positions at most ``max_gap_s``
-apart. Where two vessels that are slower than ``max_speed_mps`` are within ``max_distance_m`` of each
-other at a slot, they touch; touches at slots that follow each other (``skipped`` may be missing)
+apart. Where two vessels slower than ``max_speed_mps`` are within ``max_distance_m`` of each other
+at a slot, they touch; touches at slots that follow each other (``skipped`` may be missing)
 are a run, and one of ``min_duration_s`` is told, at that slot. Nothing ends at midnight: state goes
 on, so that meetings across 00:00 UTC, which daily processing loses, are found. Places in
 ``exempt_kinds`` (ports, anchorages) do not count, nor do two that both lie at anchor. Method and

@@ -5,8 +5,8 @@ Three signs, each told by itself and once for each MMSI and day of the city:
 * ``jump``: faster than ``max_speed_mps`` to another place, and staying there (`analytics.jumps`).
 * ``circle``: ``min_turns`` rounds of one radius, one way (`analytics.kernels.circle`), as forged or
   disturbed satellite positions show them.
-* ``land``: ``land_fixes`` positions in a row under way more than ``land_tolerance_m`` inland, by the
-  land and the waters that the city declares.
+* ``land``: ``land_fixes`` positions in a row under way more than ``land_tolerance_m`` inland, by
+  the land and the waters that the city declares.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class KinematicSpoof(Rule):
                 measures.append(above("implied_speed", speed, "m/s", self.parameters.max_speed_mps))
             there = place(jump.after.lon, jump.after.lat)
             words = Text(
-                en=f"was {far / 1000:,.1f} km away {seconds:,.0f} s later, at {there.en}, and stayed"
+                en=f"was {far / 1000:,.1f} km away after {seconds:,.0f} s, at {there.en}, to stay"
                 + (f" ({knots(speed)} would be needed)" if seconds > 0 else ""),
                 zh=f"{seconds:,.0f}秒后出现在{far / 1000:,.1f}公里外（{there.zh}）并停留"
                 + (f"，所需航速{knots(speed)}" if seconds > 0 else ""),
@@ -141,14 +141,14 @@ class KinematicSpoof(Rule):
                     tuple(measures),
                     _line(jump.before, jump.after),
                     words,
-                )  # fmt: skip
+                )
             )
         return signs
 
     def _circled(self, state: State, tracks: Tracks) -> list[Sign]:
         p, records = self.parameters, load(state["tracks"], tracks.keys, kernel.WIDTH)
-        columns = (tracks.take(name) for name in ("t", "x", "y"))
-        places, found = circles(self._circles, tracks.bounds, *columns, records)
+        t, x, y = (tracks.take(name) for name in ("t", "x", "y"))
+        places, found = circles(self._circles, tracks.bounds, t, x, y, records)
         store(state["tracks"], tracks.keys, records)
         signs = []
         for at, record in zip(places.tolist(), found, strict=True):
@@ -203,7 +203,7 @@ class KinematicSpoof(Rule):
             shapely.Point(tracks.take("x")[at], tracks.take("y")[at]),
         )
         assert land is not None
-        inland, fix = float(land.boundary.distance(point)), tracks.fix(at)
+        inland, fix = float(shapely.distance(shapely.boundary(land), point)), tracks.fix(at)
         measures = (
             above("distance_inland", inland, "m", p.land_tolerance_m),
             above("fixes_ashore", float(len(own[2])), "1", float(p.land_fixes)),

@@ -3,8 +3,8 @@
 The preparation finds that the positions of an MMSI belong to several vessels (see
 `analytics.kernels.segmenter`). This rule tells of it once they *take turns*: a vessel whose place
 was taken by another comes back, ``resumptions`` times within ``window_s``, from at least
-``min_distance_m`` away. One jump is none of that (see `kinematic_spoof`). One event for each MMSI
-and day of the city.
+``min_distance_m`` away, both heard ``min_fixes`` times. One jump is none of that (see
+`kinematic_spoof`). One event for each MMSI and day of the city.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from analytics.vessel_wording import between, told, who
 from analytics.vessels import Fix, fix_at, usable_fixes
 from layers.text import Text
 
+_MOST_TURNS = 20
+
 
 class SharedMmsiParameters(Parameters):
     """See the module."""
@@ -32,6 +34,7 @@ class SharedMmsiParameters(Parameters):
     resumptions: int = Field(default=2, ge=1)
     window_s: float = Field(default=21_600, gt=0)
     min_distance_m: float = Field(default=5000, gt=0)
+    min_fixes: int = Field(default=5, ge=1)
     confidence: float = Field(default=0.85, ge=0, le=1)
 
 
@@ -64,14 +67,16 @@ class SharedMmsi(Rule):
         for first, end in itertools.pairwise(bounds):
             mmsi = str(mover[first])
             own = state["movers"].setdefault(
-                mmsi, {"now": -1, "last": None, "others": {}, "back": []}
+                mmsi, {"now": -1, "fixes": 0, "last": None, "others": {}, "back": []}
             )
-            for at in (first + np.flatnonzero(changed[first:end])).tolist():
+            starts = (first + np.flatnonzero(changed[first:end])).tolist()
+            for at, stop in itertools.pairwise([*starts, end]):
                 before = own["last"] if at == first else list(fix_at(columns, int(rows[at - 1])))
                 if int(segment[at]) != own["now"]:
                     row = int(rows[at])
                     event = self._switch(mmsi, own, int(segment[at]), before, row, columns)
                     events += [] if event is None else [event]
+                own["fixes"] += stop - at
             own["last"] = list(fix_at(columns, int(rows[end - 1])))
         return events
 
@@ -100,15 +105,18 @@ class SharedMmsi(Rule):
             fix_at(columns, row),
             float(columns["t"][row]) - self.parameters.window_s * 1000,
         )
+        many = self.parameters.min_fixes
+        heard = own["fixes"]
         if before is not None:
-            own["others"][str(own["now"])] = before
+            own["others"][str(own["now"])] = [*before, heard]
         other, own["now"] = own["now"], segment
         seen = own["others"].pop(str(segment), None)
-        own["back"] = [turn for turn in own["back"] if turn[0] >= oldest]
+        own["fixes"] = 0 if seen is None else seen[6]
+        own["back"] = [turn for turn in own["back"] if turn[0] >= oldest][-_MOST_TURNS:]
         if before is None or seen is None or seen[0] < oldest:
             return None
         away = distance_m(fix, Fix(*before))
-        if away >= self.parameters.min_distance_m:
+        if away >= self.parameters.min_distance_m and min(heard, own["fixes"]) >= many:
             own["back"].append([fix.t, away, seen[0], seen[5], before[5], fix.pid])
         day = city_day(fix.t, self.references.zone)
         enough = len(own["back"]) >= self.parameters.resumptions
@@ -146,8 +154,8 @@ class SharedMmsi(Rule):
                 f" {away / 1000:,.1f} km apart in turns, {len(back)} times, {when.en}."
             ),
             zh=(
-                f"疑似一码多船：{name.zh}于{when.zh}在相距最远{away / 1000:,.1f}公里的两处交替发送，"
-                f"共{len(back)}次往返。"
+                f"疑似一码多船：{name.zh}于{when.zh}在相距最远{away / 1000:,.1f}公里的两处"
+                f"交替发送，共{len(back)}次往返。"
             ),
         )
         where = shapely.LineString([(before.lon, before.lat), (fix.lon, fix.lat)])
@@ -160,7 +168,7 @@ _DOUBTS = (
         zh="接收站时钟错误会使同一船舶出现于两处。",
     ),
     Text(
-        en="Factory-set numbers are shared by accident: a matter of correction rather than of intent.",
+        en="Factory-set numbers are shared by accident: to be corrected rather than punished.",
         zh="出厂默认码可能被无意共用，属纠正事项而非故意。",
     ),
 )

@@ -17,6 +17,8 @@ Ints = npt.NDArray[np.int64]
 
 NOISE_M = 5.0
 STORY_NOISE_M = 2.0
+AT_REST_KN = 0.05
+ANCHORED = 1
 
 
 def reports_of(
@@ -69,6 +71,9 @@ def _assemble(
     mmsi = np.array([voyage.identity.mmsi for voyage in voyages], np.int64)[owner]
     status = np.array([voyage.status for voyage in voyages], np.int64)[owner]
     class_b = np.array([voyage.class_b for voyage in voyages])[owner]
+    quiet = np.array([voyage.quiet for voyage in voyages])[owner]
+    # Who rests on his way says so; what a story tells of a ship's status stays as it is.
+    status = np.where(~quiet & (status == 0) & (motion[:, 0] < AT_REST_KN), ANCHORED, status)
     sog = np.clip(motion[:, 0] + rng.normal(0, 0.1, len(t)), 0, None)
     cog = (motion[:, 1] + rng.normal(0, 2, len(t))) % 360
     heading = np.rint(cog + rng.normal(0, 2, len(t))).astype(np.int64) % 360

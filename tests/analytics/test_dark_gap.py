@@ -1,0 +1,123 @@
+"""Silences: limits, what was learned of reception, and real tracks cut and thinned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from analytics.reception import Learner, to_frame
+from analytics.reception_model import STEPS_S, Reception
+from analytics.rule import Columns, Rule
+from tests.analytics.columns import ais, references, rule, said, zone
+from tests.analytics.vessels_at_sea import MINUTE, START, found, prepared, straight
+
+M = "412000001"
+WATCH = zone("watch", shapely.box(122.2, 30.6, 122.7, 31.0))
+
+
+def fleet(*, every: float = 1, hours: float = 20, movers: int = 40) -> Columns:
+    """Vessels that go on sending all over the watched waters."""
+    rows = []
+    for number in range(movers):
+        place = {"x": -8000.0 + 250 * number, "y": 100.0 * number}
+        rows += straight(f"4130000{number:02d}", hours * 60, 0.3, every=every, **place)
+        rows += [said(f"4130000{number:02d}", START, "XIN HAI 1", 70)]
+    return prepared(*rows)
+
+
+@pytest.fixture(scope="module")
+def heard() -> Reception:
+    return Learner().learn([fleet()])
+
+
+def checked(reception: Reception, *zones: Any, **parameters: Any) -> Rule:
+    refs = references(marine_zones=zones or (WATCH,), reception=reception)
+    return rule("dark_gap", parameters, refs)
+
+
+def silent(minutes: float, **more: Any) -> Columns:
+    before = straight(M, 60, 1.0, every=1, **more)
+    after = straight(M, 60, 1.0, every=1, start=60 + minutes, **more)
+    return ais(*before, *after, said(M, START, "HUPUYU00358", 30))
+
+
+@pytest.mark.parametrize(("minutes", "events"), [(45, 0), (60, 0), (61, 1), (150, 1)])
+def test_more_than_an_hour_is_told(heard: Reception, minutes: float, events: int) -> None:
+    assert len(found(checked(heard), silent(minutes))) == events
+
+
+def test_what_it_says(heard: Reception) -> None:
+    (event,) = found(checked(heard), silent(150))
+    assert (event.start_ms, event.end_ms) == (START + 60 * MINUTE, START + 210 * MINUTE)
+    measures = {m.name: m for m in event.evidence.measures}
+    assert measures["silence"].value == 9000
+    assert measures["probability_of_silence"].value < 1e-3
+    assert [r["layer"] for r in event.evidence.references] == ["marine_zone", "ais_reception"]
+    assert len(event.evidence.points) == 2
+
+
+def test_where_reception_is_poor_nothing_is_told() -> None:
+    poor = Learner().learn([fleet(every=80, hours=200)])
+    assert found(checked(poor), silent(150)) == []
+
+
+def test_without_anything_learned_nothing_is_told() -> None:
+    assert found(checked(Reception()), silent(150)) == []
+
+
+def test_far_from_watched_waters_in_port_or_at_anchor_nothing_is_told(heard: Reception) -> None:
+    far = zone("watch", shapely.box(123.5, 30.6, 123.7, 31.0))
+    assert found(checked(heard, far), silent(150)) == []
+    port = zone("port", shapely.box(122.2, 30.6, 122.7, 31.0))
+    assert found(checked(heard, WATCH, port), silent(150)) == []
+    assert found(checked(heard), silent(150, nav=1)) == []
+
+
+def test_two_vessels_on_one_mmsi_are_no_silence(heard: Reception) -> None:
+    rows = straight(M, 60, 1.0) + straight(M, 60, 1.0, start=200, y=400_000)
+    assert found(checked(heard), ais(*rows, said(M, START, "A", 70))) == []
+
+
+def test_a_silence_does_not_testify_for_itself(heard: Reception) -> None:
+    (cell, own), (n, longer) = next(
+        (key, value) for key, value in heard.counts.items() if value[0] > 500
+    )
+    counted = Reception({**heard.counts, (cell, own): (n + 1, tuple(k + 1 for k in longer))})
+    assert counted.silence(cell, own, 9000)[0] == pytest.approx(heard.silence(cell, own, 9000)[0])
+
+
+def test_learning_in_parts_counts_the_same() -> None:
+    whole = fleet(hours=3, movers=5)
+    early = whole["t"] < START + 90 * MINUTE
+    parts = [{n: v[mask] for n, v in whole.items()} for mask in (early, ~early)]
+    assert Learner().learn(parts) == Learner().learn([whole])
+
+
+def test_the_layer_keeps_what_was_learned(heard: Reception) -> None:
+    frame = to_frame(heard)
+    assert len(frame) == len(heard.counts)
+    assert frame["longer_than_s"].iloc[0].keys() == {str(s) for s in STEPS_S}
+    assert frame["intervals"].sum() == sum(n for n, _ in heard.counts.values())
+
+
+def test_planted_silences_are_found_and_thinning_raises_none(heard: Reception) -> None:
+    rng = np.random.default_rng(5)
+    rows: list[dict[str, Any]] = []
+    dark = set()
+    for number in range(30):
+        mover = f"4140000{number:02d}"
+        own = straight(mover, 20 * 60, 0.3, every=1, x=-6000.0 + 300 * number)
+        own = [row for row in own if rng.random() < 0.35]
+        if number < 10:
+            start = START + int(rng.integers(120, 900)) * MINUTE
+            own = [row for row in own if not start <= row["t"] <= start + 100 * MINUTE]
+            dark.add(mover)
+        rows += [*own, said(mover, START, "XIN HAI 1", 70)]
+    raw = ais(*rows)
+    thinned = Learner().learn([prepared(*rows)])
+    events = found(checked(thinned), raw)
+    assert {event.subject for event in events} == dark
+    assert len(events) == len(dark)
