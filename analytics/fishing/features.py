@@ -94,7 +94,7 @@ Matrix = npt.NDArray[np.float32]
 @numba.njit(cache=True, error_model="numpy")
 def _whole(value: float) -> int:
     """Nearest whole number, halves up."""
-    return int(math.floor(value + 0.5))
+    return math.floor(value + 0.5)
 
 
 @numba.njit(cache=True, error_model="numpy")
