@@ -118,72 +118,75 @@ def _spread(total: int, squares: int, share: float) -> float:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _take(row: Ints, before: Ints, first: bool, sog_mps: float, cog_deg: float) -> None:
-    """Fill speed, course, turn and step of a row from what was sent, else from the step."""
-    dx, dy = float(row[_X] - before[_X]), float(row[_Y] - before[_Y])
+def _take(kept: Ints, m: int, sog_mps: float, cog_deg: float) -> None:
+    """Fill speed, course, turn and step of row m from what was sent, else from the step."""
+    first, p = m == 0, max(m - 1, 0)
+    dx, dy = float(kept[m, _X] - kept[p, _X]), float(kept[m, _Y] - kept[p, _Y])
     step = 0.0 if first else math.sqrt(dx * dx + dy * dy)
-    row[_STEP] = _whole(step)
+    kept[m, _STEP] = _whole(step)
     speed = sog_mps * 1000.0
     if not np.isfinite(speed):
-        speed = 0.0 if first else step / (row[_T] - before[_T]) * 1000.0
-    row[_V] = min(_whole(max(speed, 0.0)), _FASTEST_MM)
+        speed = 0.0 if first else step / (kept[m, _T] - kept[p, _T]) * 1000.0
+    kept[m, _V] = min(_whole(max(speed, 0.0)), _FASTEST_MM)
     if np.isfinite(cog_deg):
-        row[_C] = _whole(math.cos(math.radians(cog_deg)) * _UNIT)
-        row[_S] = _whole(math.sin(math.radians(cog_deg)) * _UNIT)
+        kept[m, _C] = _whole(math.cos(math.radians(cog_deg)) * _UNIT)
+        kept[m, _S] = _whole(math.sin(math.radians(cog_deg)) * _UNIT)
     elif step > 0:
-        row[_C], row[_S] = _whole(dy / step * _UNIT), _whole(dx / step * _UNIT)
+        kept[m, _C], kept[m, _S] = _whole(dy / step * _UNIT), _whole(dx / step * _UNIT)
     elif first:
-        row[_C], row[_S] = _whole(_UNIT), 0
+        kept[m, _C], kept[m, _S] = _whole(_UNIT), 0
     else:
-        row[_C], row[_S] = before[_C], before[_S]
-    turn = _angle(float(before[_C]), float(before[_S]), float(row[_C]), float(row[_S]))
-    row[_TURN] = 0 if first else _whole(turn * 1000.0)
+        kept[m, _C], kept[m, _S] = kept[p, _C], kept[p, _S]
+    turn = _angle(float(kept[p, _C]), float(kept[p, _S]), float(kept[m, _C]), float(kept[m, _S]))
+    kept[m, _TURN] = 0 if first else _whole(turn * 1000.0)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _spells(spell: Ints, row: Ints, before: Ints, first: bool) -> None:
+def _spells(spell: Ints, kept: Ints, m: int) -> None:
     """Carry the running slow spell on to a row; a long one becomes the last haul."""
-    if not row[_SLOW]:
+    if not kept[m, _SLOW]:
         return
-    if first or not before[_SLOW] or row[_T] - before[_T] > _HOUR_MS:
-        spell[0:3] = row[0:3]
-    spell[3:6] = row[0:3]
+    t, x, y = kept[m, _T], kept[m, _X], kept[m, _Y]
+    if m == 0 or not kept[m - 1, _SLOW] or t - kept[m - 1, _T] > _HOUR_MS:
+        spell[0], spell[1], spell[2] = t, x, y
+    spell[3], spell[4], spell[5] = t, x, y
     if spell[3] - spell[0] >= _SPELL_MS:
-        spell[6:12] = spell[0:6]
+        for k in range(6):
+            spell[6 + k] = spell[k]
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _haul(out: Matrix, at: int, row: Ints, spell: Ints) -> None:
+def _haul(out: Matrix, j: int, at: int, kept: Ints, m: int, spell: Ints) -> None:
     """Fill in where a row lies from the last haul."""
-    age = row[_T] - spell[9]
+    age = kept[m, _T] - spell[9]
     if spell[6] < 0 or age > _DAY_MS:
-        out[at] = _DAY_MS / 60_000
-        out[at + 1] = 0.0
-        out[at + 2 : at + 5] = _FAR_M
-        out[at + 5 : at + 7] = 0.0
+        out[j, at] = _DAY_MS / 60_000
+        out[j, at + 1] = 0.0
+        out[j, at + 2] = out[j, at + 3] = out[j, at + 4] = _FAR_M
+        out[j, at + 5] = out[j, at + 6] = 0.0
         return
-    ax, ay = (row[_X] - spell[7]) / 1000.0, (row[_Y] - spell[8]) / 1000.0
-    bx, by = (row[_X] - spell[10]) / 1000.0, (row[_Y] - spell[11]) / 1000.0
+    ax, ay = (kept[m, _X] - spell[7]) / 1000.0, (kept[m, _Y] - spell[8]) / 1000.0
+    bx, by = (kept[m, _X] - spell[10]) / 1000.0, (kept[m, _Y] - spell[11]) / 1000.0
     lx, ly = ax - bx, ay - by
     square = lx * lx + ly * ly
     part = min(max((ax * lx + ay * ly) / square, 0.0), 1.0) if square > 0 else 0.0
     px, py = ax - part * lx, ay - part * ly
-    out[at] = age / 60_000
-    out[at + 1] = (spell[9] - spell[6]) / 60_000
-    out[at + 2] = min(math.sqrt(bx * bx + by * by), _FAR_M)
-    out[at + 3] = min(math.sqrt(ax * ax + ay * ay), _FAR_M)
-    out[at + 4] = min(math.sqrt(px * px + py * py), _FAR_M)
+    out[j, at] = age / 60_000
+    out[j, at + 1] = (spell[9] - spell[6]) / 60_000
+    out[j, at + 2] = min(math.sqrt(bx * bx + by * by), _FAR_M)
+    out[j, at + 3] = min(math.sqrt(ax * ax + ay * ay), _FAR_M)
+    out[j, at + 4] = min(math.sqrt(px * px + py * py), _FAR_M)
     # x grows with the sine of the course, y with its cosine.
-    sine, cosine = float(row[_S]), float(row[_C])
-    out[at + 5] = _cosine(sine, cosine, lx, ly)
-    out[at + 6] = _cosine(sine, cosine, -(ax + bx), -(ay + by))
+    sine, cosine = float(kept[m, _S]), float(kept[m, _C])
+    out[j, at + 5] = _cosine(sine, cosine, lx, ly)
+    out[j, at + 6] = _cosine(sine, cosine, -(ax + bx), -(ay + by))
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _short(out: Matrix, at: int, kept: Ints, sums: Ints, i: int, low: Ints) -> None:
+def _short(out: Matrix, j: int, at: int, kept: Ints, sums: Ints, i: int, low: Ints) -> None:
     """Fill in what the last 5, 10 and 20 min say; always of three rows where there are."""
     five = max(min(low[0], i - 2), 0)
-    out[at] = (kept[i, _V] - (sums[i + 1, 0] - sums[five, 0]) / (i + 1 - five)) / 1000.0
+    out[j, at] = (kept[i, _V] - (sums[i + 1, 0] - sums[five, 0]) / (i + 1 - five)) / 1000.0
     for k in range(3):
         l = max(min(low[k], i - 2), 0)  # noqa: E741
         minutes = (kept[i, _T] - kept[l, _T]) / 60_000
@@ -191,37 +194,42 @@ def _short(out: Matrix, at: int, kept: Ints, sums: Ints, i: int, low: Ints) -> N
         net = math.sqrt(dx * dx + dy * dy)
         path = sums[i + 1, 7] - sums[l + 1, 7]
         turned = (sums[i + 1, 6] - sums[l + 1, 6]) / 1000.0
-        out[at + 2 + k] = min(net / path, 1.0) if path > 0 else 0.0
+        out[j, at + 2 + k] = min(net / path, 1.0) if path > 0 else 0.0
         if k == 0:
-            out[at + 1] = net / 60_000.0 / minutes if minutes > 0 else kept[i, _V] / 1000.0
-            out[at + 5] = turned / minutes if minutes > 0 else 0.0
+            out[j, at + 1] = net / 60_000.0 / minutes if minutes > 0 else kept[i, _V] / 1000.0
+            out[j, at + 5] = turned / minutes if minutes > 0 else 0.0
         elif k == 1:
             c, s = float(sums[i + 1, 2] - sums[l, 2]), float(sums[i + 1, 4] - sums[l, 4])
-            out[at + 7] = _angle(c, s, float(kept[i, _C]), float(kept[i, _S]))
+            out[j, at + 7] = _angle(c, s, float(kept[i, _C]), float(kept[i, _S]))
         else:
-            out[at + 6] = turned / minutes if minutes > 0 else 0.0
+            out[j, at + 6] = turned / minutes if minutes > 0 else 0.0
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _windows(out: Matrix, sums: Ints, i: int, low: Ints) -> None:
+def _windows(out: Matrix, j: int, sums: Ints, i: int, low: Ints) -> None:
     """Fill in mean and spread of speed and spread of course of each long window."""
+    b = i + 1
     for k in range(len(low)):
-        a, b, share = sums[low[k]], sums[i + 1], 1.0 / (i + 1 - low[k])
-        out[3 * k] = (b[0] - a[0]) * share / 1000.0
-        out[3 * k + 1] = _spread(b[0] - a[0], b[1] - a[1], share) / 1000.0
-        course = _spread(b[2] - a[2], b[3] - a[3], share)
-        out[3 * k + 2] = (course + _spread(b[4] - a[4], b[5] - a[5], share)) / _UNIT
+        a = low[k]
+        share = 1.0 / (b - a)
+        out[j, 3 * k] = (sums[b, 0] - sums[a, 0]) * share / 1000.0
+        speed = _spread(sums[b, 0] - sums[a, 0], sums[b, 1] - sums[a, 1], share)
+        c = _spread(sums[b, 2] - sums[a, 2], sums[b, 3] - sums[a, 3], share)
+        s = _spread(sums[b, 4] - sums[a, 4], sums[b, 5] - sums[a, 5], share)
+        out[j, 3 * k + 1] = speed / 1000.0
+        out[j, 3 * k + 2] = (c + s) / _UNIT
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _add(sums: Ints, i: int, row: Ints) -> None:
-    """Extend the prefix sums by a row."""
-    v, c, s = row[_V], row[_C], row[_S]
-    a, b = sums[i], sums[i + 1]
-    b[0], b[1] = a[0] + v, a[1] + v * v
-    b[2], b[3] = a[2] + c, a[3] + c * c
-    b[4], b[5] = a[4] + s, a[5] + s * s
-    b[6], b[7], b[8] = a[6] + row[_TURN], a[7] + row[_STEP], a[8] + row[_SLOW]
+def _add(sums: Ints, i: int, kept: Ints) -> None:
+    """Extend the prefix sums by row i."""
+    v, c, s = kept[i, _V], kept[i, _C], kept[i, _S]
+    sums[i + 1, 0], sums[i + 1, 1] = sums[i, 0] + v, sums[i, 1] + v * v
+    sums[i + 1, 2], sums[i + 1, 3] = sums[i, 2] + c, sums[i, 3] + c * c
+    sums[i + 1, 4], sums[i + 1, 5] = sums[i, 4] + s, sums[i, 5] + s * s
+    sums[i + 1, 6] = sums[i, 6] + kept[i, _TURN]
+    sums[i + 1, 7] = sums[i, 7] + kept[i, _STEP]
+    sums[i + 1, 8] = sums[i, 8] + kept[i, _SLOW]
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -244,7 +252,7 @@ def _track(
     """
     sums = np.zeros((len(kept) + 1, 9), np.int64)
     for i in range(m):
-        _add(sums, i, kept[i])
+        _add(sums, i, kept)
     low, short = np.zeros(len(_WINDOWS_MS), np.int64), np.zeros(3, np.int64)
     counts = np.zeros(_BINS, np.int64)
     for i in range(m):
@@ -254,22 +262,22 @@ def _track(
     for j in range(len(t)):
         known = np.isfinite(x[j]) and np.isfinite(y[j])
         if not known or (m > 0 and t[j] - kept[m - 1, _T] < SPACING_MS):
-            out[j] = before
+            for k in range(len(before)):
+                out[j, k] = before[k]
             continue
-        row, last = kept[m], kept[max(m - 1, 0)]
-        row[_T], row[_X], row[_Y] = t[j], _whole(x[j] * 1000.0), _whole(y[j] * 1000.0)
-        _take(row, last, m == 0, sog_mps[j], cog_deg[j])
+        kept[m, _T], kept[m, _X], kept[m, _Y] = t[j], _whole(x[j] * 1000.0), _whole(y[j] * 1000.0)
+        _take(kept, m, sog_mps[j], cog_deg[j])
         for k in range(len(low)):
-            while kept[low[k], _T] <= row[_T] - _WINDOWS_MS[k]:
+            while kept[low[k], _T] <= kept[m, _T] - _WINDOWS_MS[k]:
                 if k == day:
                     gone = min(kept[low[k], _V] // 100, _BINS - 1)
                     counts[gone] -= 1
                     under -= 1 if gone < level else 0
                 low[k] += 1
         for k in range(3):
-            while kept[short[k], _T] <= row[_T] - _SHORT_MS[k]:
+            while kept[short[k], _T] <= kept[m, _T] - _SHORT_MS[k]:
                 short[k] += 1
-        come = min(row[_V] // 100, _BINS - 1)
+        come = min(kept[m, _V] // 100, _BINS - 1)
         counts[come] += 1
         under += 1 if come < level else 0
         # The smallest level with nine tenths of the day's rows at or under it.
@@ -281,18 +289,19 @@ def _track(
             level -= 1
             under -= counts[level]
         cruise = max(level / 10.0, _LEAST_CRUISE_MPS)
-        row[_SLOW] = 1 if row[_V] < cruise * 500.0 else 0
-        _add(sums, m, row)
-        _spells(spell, row, last, m == 0)
-        _windows(out[j], sums, m, low)
-        out[j, w] = row[_V] / 1000.0
+        kept[m, _SLOW] = 1 if kept[m, _V] < cruise * 500.0 else 0
+        _add(sums, m, kept)
+        _spells(spell, kept, m)
+        _windows(out, j, sums, m, low)
+        out[j, w] = kept[m, _V] / 1000.0
         out[j, w + 1] = cruise
-        out[j, w + 2] = row[_V] / 1000.0 / cruise
-        _short(out[j], w + 3, kept, sums, m, short)
+        out[j, w + 2] = kept[m, _V] / 1000.0 / cruise
+        _short(out, j, w + 3, kept, sums, m, short)
         out[j, w + 11] = (sums[m + 1, 8] - sums[low[0], 8]) / (m + 1 - low[0])
         out[j, w + 12] = (sums[m + 1, 8] - sums[low[2], 8]) / (m + 1 - low[2])
-        _haul(out[j], w + 13, row, spell)
-        before[:] = out[j]
+        _haul(out, j, w + 13, kept, m, spell)
+        for k in range(len(before)):
+            before[k] = out[j, k]
         m += 1
     return m
 
