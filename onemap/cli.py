@@ -12,7 +12,18 @@ from rich.markup import escape
 
 from layers.errors import OnemapError
 from onemap import __version__
-from onemap.commands import accounts, demo, detect, ingest, init, layers, process, serve, watch
+from onemap.commands import (
+    accounts,
+    demo,
+    detect,
+    ingest,
+    init,
+    layers,
+    process,
+    serve,
+    train,
+    watch,
+)
 from onemap.terminal import err
 
 app = typer.Typer(
@@ -38,6 +49,7 @@ app.command()(detect.evaluate)
 app.command()(watch.watch)
 app.add_typer(layers.app, name="layers")
 app.add_typer(process.app, name="process")
+app.add_typer(train.app, name="train")
 app.add_typer(accounts.app, name="accounts")
 app.command()(serve.serve)
 
