@@ -116,6 +116,7 @@ class Event:
     confidence : 0–1.
     sentence : the finding in words: rule, number, limit.
     departments : who handles it, lead first.
+    apart : tells it from events of the same rule, subject and start, where there can be some.
     """
 
     rule: str
@@ -131,11 +132,14 @@ class Event:
     sentence: Text
     departments: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    apart: str = ""
 
     @property
     def id(self) -> str:
-        """Deterministic id, uuid5 of rule, version, subject and start: a replay adds no event."""
+        """Deterministic id, uuid5 of what tells the event from others: a replay adds none."""
         name = f"{self.rule}|{self.rule_version}|{self.subject}|{self.start_ms}"
+        if self.apart:
+            name += f"|{self.apart}"
         return str(uuid.uuid5(NAMESPACE, name))
 
 

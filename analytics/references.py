@@ -49,6 +49,7 @@ class RegisterEntry:
     callsign: str = ""
     registered_from: date | None = None
     registered_to: date | None = None
+    gear: str = ""
 
     def valid_on(self, day: date) -> bool:
         """Whether the vessel is registered on a day."""
@@ -319,6 +320,7 @@ def _entry(row: dict[str, Any]) -> RegisterEntry:
         callsign=_text(row.get("callsign")),
         registered_from=_date(row.get("registered_from")),
         registered_to=_date(row.get("registered_to")),
+        gear=_text(row.get("gear")),
     )
 
 

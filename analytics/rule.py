@@ -86,6 +86,8 @@ class Rule(ABC):
         confidence: float,
         evidence: Evidence,
         sentence: Text,
+        subjects: tuple[str, ...] = (),
+        apart: str = "",
     ) -> Event:
         """Make an event of this rule, with what the declaration says of all its events.
 
@@ -95,6 +97,8 @@ class Rule(ABC):
         span : start and end, ms since 1970 (UTC).
         geometry : where, EPSG:4326.
         confidence : 0–1.
+        subjects : all, where there are more than one.
+        apart : tells it from events of the same subject and start, where there can be some.
         """
         declared = self.declaration
         return Event(
@@ -110,6 +114,8 @@ class Rule(ABC):
             evidence=evidence,
             sentence=sentence,
             departments=declared.departments,
+            subjects=subjects,
+            apart=apart,
         )
 
 

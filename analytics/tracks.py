@@ -6,6 +6,7 @@ people ``<MMSI>-<time of its first position>``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.preparation.statics import Statics
 from analytics.rule import Columns, State
 from analytics.vessels import Fix, fix_at, usable_fixes
 
@@ -125,3 +127,13 @@ def haversine_m(lon: Floats, lat: Floats, lon2: Floats, lat2: Floats) -> Floats:
     x, y, x2, y2 = (np.radians(values) for values in (lon, lat, lon2, lat2))
     h = np.sin((y2 - y) / 2) ** 2 + np.cos(y) * np.cos(y2) * np.sin((x2 - x) / 2) ** 2
     return np.asarray(2 * 6_371_008.8 * np.arcsin(np.sqrt(np.clip(h, 0, 1))))
+
+
+def said_where(columns: Columns, test: Callable[[Statics | None], bool]) -> npt.NDArray[np.bool_]:
+    """Whether the static data in force at each row of prepared columns pass a test; shape (n,)."""
+    version = columns["version"]
+    if not len(version):
+        return np.zeros(0, bool)
+    first = np.flatnonzero(np.concatenate([[True], version[1:] != version[:-1]]))
+    verdicts = np.array([test(columns["said"][row]) for row in first.tolist()], bool)
+    return np.repeat(verdicts, np.diff(np.append(first, len(version))))

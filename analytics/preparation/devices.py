@@ -3,8 +3,8 @@
 The form of an MMSI says most of it (ITU-R M.585-9, annex 1): 2–7 ships, 00 coast stations, 111
 aircraft, 98 craft of a mother ship, 99 aids to navigation, 970/972/974 search-and-rescue devices, 8
 hand-held radios. Net buoys use numbers of ships, invented ones, and the forms of other devices;
-they give themselves away by a name that is a charge or a voltage, or by drifting for hours without
-ever telling a type, a size, a call sign or a number of a hull.
+they give themselves away by a name that is a charge or a voltage, or, where they send as class B
+does, by drifting for hours without ever telling a type, a size, a call sign or a number of a hull.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ Longs = npt.NDArray[np.int64]
 # Counted of each sender: whether its last name was a buoy's, positions with a speed, fast ones, and
 # whether anything of a hull was told.
 Counts = npt.NDArray[np.int64]
+# What class B senders, which have no navigational status, are given instead of one.
+NO_STATUS = 15
 NOTHING_COUNTED = (0, 0, 0, 0)
 
 
@@ -70,6 +72,8 @@ def count(names: Names, columns: Columns, bounds: Longs, held: Counts, drift_mps
         | (columns["imo"][said] > 0)
     )
     with np.errstate(invalid="ignore"):
+        # A navigational status is something that only class A transponders have.
+        told |= fix & (columns["nav"] != NO_STATUS)
         each = np.column_stack([fix & np.isfinite(speed), fix & (speed > drift_mps), told])
     own = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     running = np.cumsum(each, axis=0, dtype=np.int64)

@@ -18,8 +18,6 @@ from layers.positions import Quality
 
 NO_SEGMENT = -1
 _CLASS_A, _CLASS_B = 1, 2
-# Class B senders have no navigational status: 15 is what decoders put there.
-_NO_STATUS = 15
 _TURN_MS = 1_800_000
 Longs = npt.NDArray[np.int64]
 
@@ -41,7 +39,7 @@ class Preparation:
         return {}
 
     def update(self, state: State, columns: Columns) -> Columns:
-        """Take rows in, sorted by (mover, t), and give them back with four columns more.
+        """Take rows in, sorted by (mover, t), and give them back with five columns more.
 
         Parameters
         ----------
@@ -52,7 +50,8 @@ class Preparation:
         -------
         the same columns with ``segment`` (int64: ms of its first position, -1 for rows that are in
         none), ``aside`` (uint8: see `analytics.preparation.devices`) and ``said`` (the
-        `analytics.preparation.statics.Statics` in force, or None) and ``turn`` (bool: the first
+        `analytics.preparation.statics.Statics` in force, or None), ``version`` (int64,
+            another number for each other version in this batch) and ``turn`` (bool: the first
         usable position since the static data changed or another half hour began).
         """
         bounds, movers, held = self._senders(state, columns)
@@ -84,6 +83,7 @@ class Preparation:
             "segment": starts,
             "aside": aside,
             "said": said[number] if len(said) else np.empty(0, object),
+            "version": number,
             "turn": turn,
         }
 
@@ -195,7 +195,7 @@ def _vectors(columns: Columns, places: Longs) -> npt.NDArray[np.float64]:
     known = np.isfinite(speed) & np.isfinite(course)
     speed, course = np.where(known, speed, 0.0), np.where(known, course, 0.0)
     coarse = (columns["quality"][places] & int(Quality.LONG_RANGE)) != 0
-    own = np.where(columns["nav"][places] == _NO_STATUS, _CLASS_B, _CLASS_A)
+    own = np.where(columns["nav"][places] == devices.NO_STATUS, _CLASS_B, _CLASS_A)
     return np.column_stack(
         [
             columns["t"][places].astype(np.float64),

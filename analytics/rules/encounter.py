@@ -247,7 +247,9 @@ class Encounter(Rule):
             ),
         )
         point = shapely.Point(*middle)
-        return self.event(sorted(ids)[0], span, point, p.confidence, evidence, sentence)
+        both = tuple(sorted(ids))
+        pair = f"{a.track}|{b.track}"
+        return self.event(both[0], span, point, p.confidence, evidence, sentence, both, pair)
 
 
 def _touches(spots: list[Spot], held: int, within_m: float) -> list[tuple[int, int, float]]:

@@ -234,7 +234,8 @@ class KinematicSpoof(Rule):
             zh=f"疑似虚假船位：{name.zh}{sign.words.zh}，{when.zh}。",
         )
         span = (sign.start_ms, fix.t)
-        return self.event(mmsi, span, sign.shape, self.parameters.confidence, evidence, sentence)
+        confidence = self.parameters.confidence
+        return self.event(mmsi, span, sign.shape, confidence, evidence, sentence, apart=sign.kind)
 
 
 def _line(a: Fix, b: Fix) -> shapely.LineString:

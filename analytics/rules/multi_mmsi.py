@@ -149,7 +149,9 @@ class MultiMmsi(Rule):
         )
         span = (min(before.t, fix.t), fix.t)
         point = shapely.Point(fix.lon, fix.lat)
-        return self.event(mmsi, span, point, p.confidence, evidence, sentence)
+        both = tuple(sorted((mmsi, other)))
+        apart = f"{other}|{fix.t}"
+        return self.event(mmsi, span, point, p.confidence, evidence, sentence, both, apart)
 
 
 def is_imo(number: int) -> bool:

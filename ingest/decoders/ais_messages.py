@@ -22,7 +22,7 @@ from ingest.decoders import ais_positions as positions
 from ingest.decoders.ais_batch import AisBatch
 from ingest.decoders.ais_clock import EARLIEST_MS, LATEST_MS
 from layers.feeds import Reject, Tally
-from layers.positions import IDENTITIES, identity_ids
+from layers.positions import IDENTITIES, Quality, identity_ids
 
 REQUIRED = ("ssvid", "timestamp", "type", "lon", "lat")
 _OPTIONAL = (
@@ -77,7 +77,7 @@ def batch_of(table: pa.Table, file: str, first_row: int = 1) -> AisBatch:
         raw[good],
         t[good],
         pa.array(receiver[good].tolist(), pa.string()),
-        np.zeros(len(good), np.uint16),
+        _quality(frame["type"])[good],
     )
     first = np.unique(fixes["pid"].to_numpy(zero_copy_only=False), return_index=True)[1]
     kept = fixes.take(pa.array(np.sort(first)))
@@ -100,6 +100,12 @@ def batch_of(table: pa.Table, file: str, first_row: int = 1) -> AisBatch:
     newest = int(t[fine].max()) if fine.any() else None
     lines = np.sort(first) + first_row
     return AisBatch(kept, said, lines, tally, rejects, [], newest)
+
+
+def _quality(types: pd.Series[Any]) -> npt.NDArray[np.uint16]:
+    """Quality bits that follow from the type of message."""
+    coarse = (types == "AIS.27").to_numpy(bool)
+    return np.where(coarse, int(Quality.LONG_RANGE), 0).astype(np.uint16)
 
 
 def _reject(frame: pd.DataFrame, row: int, reason: str, file: str, first_row: int) -> Reject:

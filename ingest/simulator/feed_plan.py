@@ -94,11 +94,17 @@ class AisPlan(_Plan):
 
 
 class RegistryPlan(_Plan):
-    """The register of fishing vessels."""
+    """The register of fishing vessels.
+
+    Attributes
+    ----------
+    gears : what boats work with; ``allowed_gears`` are those of boats at sea in a closed season.
+    """
 
     vessels: int = Field(ge=20)
     home_ports: tuple[str, ...] = Field(min_length=1)
     gears: tuple[str, ...] = Field(min_length=1)
+    allowed_gears: tuple[str, ...] = ()
 
 
 class TruckPlan(_Plan):

@@ -24,7 +24,10 @@ _SHARES = (("cargo", 0.33), ("anchored", 0.16), ("barge", 0.14), ("tug", 0.06), 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the vessel register; ``start`` and ``end`` are the first and last day in force."""
+    """A row of the vessel register; ``start`` and ``end`` are the first and last day in force.
+
+    ``allowed`` tells whether its gear is one that a closed season allows.
+    """
 
     name: str
     number: int
@@ -32,6 +35,7 @@ class Entry:
     callsign: str
     start: date
     end: date | None = None
+    allowed: bool = True
 
 
 @dataclass(frozen=True)

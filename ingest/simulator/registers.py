@@ -46,6 +46,7 @@ def write_register(
     The file's bytes (UTF-8), and the number of its rows without the heading.
     """
     rows = list(entries)
+    at_sea = {entry.number for entry in rows}
     while len(rows) < count:
         rows.append(yard.entry(yard.fishing_number(), yard.mmsi()))
     rows.sort(key=lambda entry: entry.number)
@@ -58,8 +59,17 @@ def write_register(
                 f"VR{number:06d}",
                 ais.fishing_name_zh.format(f"{entry.number:05d}"),
                 *(entry.name, entry.mmsi, entry.callsign, round(float(rng.uniform(11, 38)), 1)),
-                *(str(rng.choice(plan.gears)), str(rng.choice(plan.home_ports))),
+                _gear(entry, entry.number in at_sea, plan, rng),
+                str(rng.choice(plan.home_ports)),
                 *(entry.start.isoformat(), entry.end.isoformat() if entry.end else ""),
             )
         )
     return sink.getvalue().encode(), len(rows)
+
+
+def _gear(entry: Entry, at_sea: bool, plan: RegistryPlan, rng: np.random.Generator) -> str:
+    """Any gear for boats ashore; at sea one that is allowed, unless the boat breaks a season."""
+    if not at_sea or not plan.allowed_gears:
+        return str(rng.choice(plan.gears))
+    barred = [gear for gear in plan.gears if gear not in plan.allowed_gears]
+    return str(rng.choice(plan.allowed_gears if entry.allowed else barred))

@@ -65,6 +65,9 @@ def detect(city: City, columns: dict[str, Columns], *names: str) -> list[Event]:
         shopfronts=(shop("S1"),),
         stations=stations(W1=0.05),
     )
+    if "ais" in columns:
+        stage = registry.preparation(city)
+        columns = columns | {"ais": stage.update(stage.start(), columns["ais"])}
     return run_batch(registry.build(city, known), columns)
 
 

@@ -118,9 +118,8 @@ def test_random_drifters_meet_as_brute_force_says(seed: int) -> None:
             rng.uniform(-1500, 1500) + np.cumsum(rng.normal(0, 60, 60)) for _ in range(2)
         )
         rows += path(
-            f"41200000{number:02d}"[:9], zip(t.tolist(), east.tolist(), north.tolist(), strict=True)
+            f"4120000{number:02d}", zip(t.tolist(), east.tolist(), north.tolist(), strict=True)
         )
-    rows = [row for row in rows]
     names = sorted({row["mover"] for row in rows})
     limits = {"m": 500.0, "s": 3600.0}
     talk = [said(name, START, "XIN HAI 1", 70, callsign="BX1") for name in names]

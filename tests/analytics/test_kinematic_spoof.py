@@ -25,7 +25,7 @@ def signs(events: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("away", [6000.0, 80_000.0])
 def test_a_jump_that_lasts_is_told_once(away: float) -> None:
-    rows = straight(M, 60, 3) + straight(M, 60, 3, start=61, y=away)
+    rows = straight(M, 60, 3) + straight(M, 60, 3, start=61, x=10_800, y=away)
     (event,) = found(checked(), ais(*rows))
     assert event.evidence.quality["sign"] == "jump"
     assert event.evidence.measures[0].value == pytest.approx(away, rel=0.01)

@@ -64,7 +64,7 @@ def test_ports_tugs_and_speed_are_silent() -> None:
 
 def test_a_net_buoy_is_silent() -> None:
     assert found(checked(), ais(*drift(600), said(M, START, "HUPUYU00358-80%"))) == []
-    nameless = drift(600, nav=15)
+    nameless = [row | {"nav": 15} for row in drift(600)]
     assert found(checked(), ais(*nameless)) == []
 
 

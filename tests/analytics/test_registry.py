@@ -11,7 +11,20 @@ from analytics.references import References
 from layers.city import City
 from layers.errors import DeclarationError
 
-RULES = ["closed_zone_presence", "overload", "shopfront_encroachment", "unregistered_vessel"]
+RULES = [
+    "closed_zone_fishing",
+    "closed_zone_presence",
+    "dark_gap",
+    "encounter",
+    "kinematic_spoof",
+    "loitering",
+    "multi_mmsi",
+    "name_mmsi_mismatch",
+    "overload",
+    "shared_mmsi",
+    "shopfront_encroachment",
+    "unregistered_vessel",
+]
 
 
 @pytest.mark.parametrize("folder", ["pudong_folder", "tiny_folder"])
@@ -21,7 +34,8 @@ def test_all_rules_of_a_city_can_be_built_and_described(
     city = City(request.getfixturevalue(folder))
     registry.check(city)
     listed = registry.describe(city)
-    assert [a.id for a in listed] == RULES
+    assert {a.kind for a in listed} == {*RULES}
+    assert [a.id for a in listed] == sorted({*RULES, *(a.id for a in listed)})
     for algorithm in listed:
         assert algorithm.schema["properties"].keys() == algorithm.parameters.keys()
         assert algorithm.event_type in city.event_types

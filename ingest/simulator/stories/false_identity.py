@@ -106,7 +106,7 @@ def _sisters(told: VesselStory, number: int, stage: Stage) -> Scene:
 
 def _borrowed(told: VesselStory, number: int, stage: Stage) -> Scene:
     """A boat under the name of a registered one that isn't there."""
-    identity, entry = registered(told, number, stage)
+    _, entry = registered(told, number, stage)
     stranger = stage.yard.fishing_boat(entry.name, stage.yard.mmsi())
     timeline = in_disc(watch_free)(told, stage)
     return Scene((Voyage(stranger, timeline, 7, number % 2 == 0, entry),))

@@ -24,6 +24,7 @@ from ingest.simulator.stories.story import Scene, Stage, Story, register
 from layers.text import Text
 
 RULE = "closed_zone_presence"
+FISHING = "closed_zone_fishing"
 
 
 def stays(move: Move) -> Callable[[VesselStory, int, Stage], Scene]:
@@ -83,7 +84,7 @@ register(
             zh="已登记渔船在禁捕区内长时间停留",
         ),
         stays(in_disc(banned)),
-        raises=(RULE,),
+        raises=(RULE, FISHING),
     )
 )
 register(
@@ -95,6 +96,7 @@ register(
         ),
         stays(_through(1300, 2200)),
         raises=(RULE,),
+        silent=(FISHING,),
     )
 )
 register(
@@ -102,7 +104,7 @@ register(
         "brief_crossing",
         Text(en="Inside the ban zone for less than the limit", zh="在禁捕区内时间短于限值"),
         boat(registered, _through(300, 480)),
-        silent=(RULE,),
+        silent=(RULE, FISHING),
     )
 )
 register(
@@ -129,7 +131,7 @@ register(
             zh="所在区域的禁捕当日并未生效",
         ),
         boat(registered, in_disc(idle)),
-        silent=(RULE,),
+        silent=(RULE, FISHING),
     )
 )
 register(

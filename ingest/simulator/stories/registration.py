@@ -157,7 +157,7 @@ register(
             zh="不在登记册中，且在禁捕区内作业",
         ),
         boat(_unknown, in_disc(watch_banned)),
-        raises=(RULE, PRESENCE),
+        raises=(RULE, PRESENCE, "closed_zone_fishing"),
     )
 )
 register(
@@ -165,7 +165,7 @@ register(
         "registered",
         Text(en="Registered under exactly this name", zh="船名与登记册完全一致"),
         boat(registered, in_disc(watch_free)),
-        silent=(RULE,),
+        silent=(RULE, "name_mmsi_mismatch", "closed_zone_fishing"),
     )
 )
 register(

@@ -6,6 +6,7 @@ The answer is that of Global Fishing Watch's segmenter in two of its versions: a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,8 @@ from tests.analytics.vessels_at_sea import stage
 
 pytestmark = pytest.mark.real
 FILE = "ais_tracks/segmented_messages.parquet"
-BUOYS = {"412331088", "666000001"}
+# Named ZHESANYU00868-2984%, and 9V, 8V, 7V besides other names.
+BUOYS = {"543135629", "666000001"}
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +53,19 @@ def agreement(
     return (n - a - b + 2 * together) / n, (together - chance) / ((a + b) / 2 - chance)
 
 
+def _key(mover: Any, t: Any, lon: Any, lat: Any) -> pd.Series[str]:
+    rounded = (
+        pd.Series(np.asarray(v)).mul(10_000).round().astype(int).astype(str) for v in (lon, lat)
+    )
+    return pd.Series(np.asarray(mover)).str.cat(
+        [pd.Series(np.asarray(t)).astype(str), *rounded], "/"
+    )
+
+
 def test_every_message_is_accounted_for(file: Path) -> None:
     table = pq.read_table(file)
     batch = batch_of(table, file.name)
-    told = batch.tally.accepted.total() + batch.tally.rejected
+    told = batch.tally.accepted.total() + batch.tally.rejected.total()
     assert told == table.num_rows == 49_463
 
 
@@ -62,19 +73,13 @@ def test_segments_agree_on_pairs(file: Path, prepared: Columns) -> None:
     frame = pd.read_parquet(file)
     frame = frame[frame.expected_segment.notna() & frame.lon.notna()]
     t = frame.timestamp.dt.as_unit("ms").dt.tz_localize(None).to_numpy("datetime64[ms]")
-    key = frame.ssvid + "/" + t.astype(np.int64).astype(str)
     fixes = prepared["kind"] == FIX
-    own = pd.DataFrame(
-        {
-            "mover": prepared["mover"][fixes],
-            "segment": prepared["segment"][fixes],
-            "key": [
-                f"{m}/{t}"
-                for m, t in zip(prepared["mover"][fixes], prepared["t"][fixes], strict=True)
-            ],
-        }
-    ).drop_duplicates("key")
-    joined = own.merge(pd.DataFrame({"key": key, "expected": frame.expected_segment}), on="key")
+    names = ("mover", "t", "lon", "lat", "segment")
+    own = pd.DataFrame({name: prepared[name][fixes] for name in names})
+    own["key"] = _key(own.mover, own.t, own.lon, own.lat)
+    answer = pd.DataFrame({"key": _key(frame.ssvid, t.astype(np.int64), frame.lon, frame.lat)})
+    answer["expected"] = frame.expected_segment.to_numpy()
+    joined = own.drop_duplicates("key").merge(answer.drop_duplicates("key"), on="key")
     joined = joined[joined.segment >= 0]
     assert len(joined) > 30_000
     expected = pd.factorize(joined.expected)[0].astype(np.int64)
@@ -90,4 +95,4 @@ def test_net_buoys_are_set_aside(prepared: Columns) -> None:
     aside = pd.Series(prepared["aside"][fixes] == devices.BUOY)
     share = aside.groupby(pd.Series(prepared["mover"][fixes])).mean()
     print("\nset aside as net buoys:", share[share > 0].round(3).to_dict())
-    assert BUOYS & set(share[share > 0.5].index)
+    assert set(share[share > 0].index) >= BUOYS

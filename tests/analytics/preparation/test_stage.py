@@ -70,8 +70,8 @@ def test_a_charge_as_a_name_is_a_net_buoys(name: str) -> None:
 
 
 def test_a_nameless_drifter_becomes_a_net_buoy_and_a_boat_does_not() -> None:
-    drifter = straight(BUOY, 100, 0.4)
-    boat = straight(SHIP, 100, 0.4)
+    drifter = straight(BUOY, 100, 0.4, nav=15)
+    boat = straight(SHIP, 100, 0.4, nav=15)
     columns = prepared(*drifter, *boat, said(SHIP, START, "HUPUYU00358", 30))
     own = columns["mover"] == BUOY
     assert columns["aside"][own].tolist() == [0] * 59 + [devices.BUOY] * 42
@@ -92,7 +92,7 @@ def test_rows_are_all_there_and_only_columns_are_added() -> None:
     raw = ais(*straight(SHIP, 20, 2), said(SHIP, START, "A", 30))
     made = stage()
     columns = made.update(made.start(), raw)
-    assert set(columns) - set(raw) == {"segment", "aside", "said", "turn"}
+    assert set(columns) - set(raw) == {"segment", "aside", "said", "version", "turn"}
     assert all(columns[name] is raw[name] for name in raw)
 
 

@@ -1,0 +1,279 @@
+"""A fishing vessel moves as boats do that fish, inside a zone or season where that is forbidden.
+
+Each position of a vessel that claims to be a fishing boat gets a score (`analytics.fishing`): how
+alike its way over the last minutes and hours is to that of boats that were seen fishing. Positions
+with a score of at least ``min_score``, not lying, at a speed within ``speed_mps``, in a zone of
+``zone_kinds`` in force on that day and outside of ``exempt_kinds``, make a spell. ``exit_fixes``
+others in a row, or a silence beyond ``max_gap_s``, end it. It is told, once, where it is longer
+than ``min_duration_s`` with ``min_fixes`` positions over ``min_length_m``; these three are what
+Global Fishing Watch asks of its fishing events. The event is fixed at that position and gives the
+reasons of its score.
+
+Where ``exempt_gears`` are declared, as for a moratorium that leaves hooks alone, only boats are
+told whose entry in that day's register names another gear; of boats in no register
+`unregistered_vessel` tells.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pydantic import Field
+
+from analytics.calendar import city_day, city_days
+from analytics.event import Event, Evidence, Measure, above
+from analytics.fishing import features as features_of
+from analytics.fishing.model import Reason, load, lying
+from analytics.names import Names
+from analytics.preparation.statics import Statics
+from analytics.references import MarineZone, RegisterEntry, content_version
+from analytics.register_on import RegistersByDay
+from analytics.rule import Columns, Rule, State, register
+from analytics.tracks import Tracks, name_of, said_where, tracks_of
+from analytics.vessel_wording import between, duration, knots, told, who
+from analytics.vessels import FISHING, ClaimParameters, Claims, Said
+from analytics.wording import place
+from analytics.zones import inside
+from layers.text import Text
+
+_MOST_POINTS = 60
+Bools = npt.NDArray[np.bool_]
+
+
+class ClosedZoneFishingParameters(ClaimParameters):
+    """Parameters of `ClosedZoneFishing`, besides those of `ClaimParameters`; see the module."""
+
+    zone_kinds: tuple[str, ...] = ("fishing_ban",)
+    exempt_kinds: tuple[str, ...] = ("port",)
+    exempt_gears: tuple[str, ...] = ()
+    min_score: float = Field(default=0.5, gt=0, lt=1)
+    speed_mps: tuple[float, float] = (0.25, 3.1)
+    min_duration_s: float = Field(default=1200, ge=0)
+    min_fixes: int = Field(default=6, ge=2)
+    min_length_m: float = Field(default=500, ge=0)
+    max_gap_s: float = Field(default=1800, gt=0)
+    exit_fixes: int = Field(default=5, ge=1)
+    confidence: float = Field(default=0.6, ge=0, le=1)
+
+
+@register
+class ClosedZoneFishing(Rule):
+    """See the module."""
+
+    kind = "closed_zone_fishing"
+    feed = "ais"
+    title = Text(en="Fishing-like motion in closed zones and seasons", zh="禁捕区与休渔期疑似捕捞")
+    parameters_model = ClosedZoneFishingParameters
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._names = Names(self.parameters.names)
+        self._claims = Claims(self._names, self.parameters)
+        self._registers = RegistersByDay(self.references, self._names)
+        self._closed = self.references.zones_of(self.parameters.zone_kinds)
+        self._exempt = self.references.zones_of(self.parameters.exempt_kinds)
+        self._model = load()
+        self._version = content_version(self._model.dump().decode())
+
+    def start(self) -> State:
+        """Nobody fishes: what features need of the past, and spells by track."""
+        return {"past": {}, "spells": {}}
+
+    def update(self, state: State, columns: Columns) -> list[Event]:
+        """Take prepared AIS rows in."""
+        tracks = self._boats(tracks_of(columns))
+        if not len(tracks.rows):
+            return []
+        features = features_of.update(state["past"], _columns(tracks))
+        score = self._model.score(features)
+        within, zones = self._within(tracks)
+        speed = tracks.take("sog_mps")
+        slow, fast = self.parameters.speed_mps
+        with np.errstate(invalid="ignore"):
+            at_work = np.isnan(speed) | ((speed >= slow) & (speed <= fast))
+        fishes = within & at_work & ~lying(features) & (score >= self.parameters.min_score)
+        events = []
+        for track, key in enumerate(tracks.keys):
+            first, end = int(tracks.bounds[track]), int(tracks.bounds[track + 1])
+            if not fishes[first:end].any() and key not in state["spells"]:
+                continue
+            for at in range(first, end):
+                if not fishes[at]:
+                    self._rest(state["spells"], key)
+                elif self._work(state["spells"], tracks, key, at, float(score[at]), zones[:, at]):
+                    reasons = self._model.reasons(features[at], 3)
+                    events.append(self._tell(tracks, track, at, state["spells"][key], reasons))
+        return [event for event in events if event is not None]
+
+    def flush(self, state: State, watermark_ms: int) -> list[Event]:
+        """Forget spells that no later row prolongs, and tracks that are silent for a day."""
+        features_of.forget(state["past"], watermark_ms)
+        oldest = watermark_ms - self.parameters.max_gap_s * 1000
+        for key in [name for name, one in state["spells"].items() if one["last"] < oldest]:
+            del state["spells"][key]
+        return []
+
+    def _boats(self, tracks: Tracks) -> Tracks:
+        """Positions at which a vessel claimed to be a fishing boat."""
+
+        def claims(said: Statics | None) -> bool:
+            own = None if said is None else Said(name=said.name, ship_type=said.ship_type)
+            return self._claims.of(own) == FISHING
+
+        chosen = said_where(tracks.columns, claims)[tracks.rows]
+        kept = np.concatenate([[0], np.cumsum(chosen)])[tracks.bounds]
+        return Tracks(tracks.columns, tracks.rows[chosen], np.unique(kept).astype(np.int64))
+
+    def _within(self, tracks: Tracks) -> tuple[Bools, Bools]:
+        days = city_days(tracks.take("t"), self.references.zone)
+        zones = inside(self._closed, tracks.columns, tracks.rows, days)
+        exempt = inside(self._exempt, tracks.columns, tracks.rows, days).any(axis=0)
+        within: Bools = zones.any(axis=0) & ~exempt & self.applies(days)
+        return within, zones
+
+    def _rest(self, spells: State, key: str) -> None:
+        one = spells.get(key)
+        if one is not None:
+            one["away"] += 1
+            if one["away"] >= self.parameters.exit_fixes:
+                del spells[key]
+
+    def _work(
+        self, spells: State, tracks: Tracks, key: str, at: int, score: float, zones: Bools
+    ) -> bool:
+        """Take a position of work in; whether it completes a spell."""
+        p, row = self.parameters, int(tracks.rows[at])
+        t, x, y = (tracks.columns[name][row].item() for name in ("t", "x", "y"))
+        one = spells.get(key)
+        if one is None or t - one["last"] > p.max_gap_s * 1000:
+            one = {"start": t, "last": t, "x": x, "y": y, "length": 0.0, "fixes": 0, "scores": 0.0}
+            spells[key] = one | {"zones": [], "points": [], "told": 0, "away": 0}
+            one = spells[key]
+        one["length"] += float(np.hypot(x - one["x"], y - one["y"]))
+        one.update(last=t, x=x, y=y, away=0, fixes=one["fixes"] + 1, scores=one["scores"] + score)
+        if not one["told"]:
+            own = [self._closed[number].zone_id for number in np.flatnonzero(zones)]
+            one["zones"] = sorted({*one["zones"], *own})
+            if len(one["points"]) < _MOST_POINTS:
+                one["points"].append(str(tracks.columns["pid"][row]))
+        enough = (
+            not one["told"]
+            and t - one["start"] > p.min_duration_s * 1000
+            and one["fixes"] >= p.min_fixes
+            and one["length"] >= p.min_length_m
+        )
+        one["told"] = int(one["told"] or enough)
+        return bool(enough)
+
+    def _entry(self, said: Statics, mmsi: str, day: int) -> RegisterEntry | None:
+        index = self._registers.on(day)
+        found = [index.by_name(key) for key in self._names.keys(said.name)]
+        return next((entry for entry in found if entry is not None), index.by_mmsi(mmsi))
+
+    def _tell(
+        self, tracks: Tracks, track: int, at: int, spell: State, reasons: list[Reason]
+    ) -> Event | None:
+        p, fix, mmsi = self.parameters, tracks.fix(at), tracks.movers[track]
+        said: Statics = tracks.columns["said"][int(tracks.rows[at])]
+        day = city_day(fix.t, self.references.zone)
+        entry = self._entry(said, mmsi, day)
+        gear = "" if entry is None else entry.gear
+        if p.exempt_gears and (not gear or gear in p.exempt_gears):
+            return None
+        zones = [zone for zone in self._closed if zone.zone_id in spell["zones"]]
+        if not zones:
+            # The spell was held while its zone was taken off the map.
+            return None
+        seconds = (fix.t - spell["start"]) / 1000
+        evidence = Evidence(
+            measures=(
+                above("fishing_like_time", seconds, "s", p.min_duration_s),
+                above("mean_score", spell["scores"] / spell["fixes"], "1", p.min_score),
+                above("way", spell["length"], "m", p.min_length_m),
+                Measure("mean_speed", round(spell["length"] / max(seconds, 1), 3), "m/s"),
+            ),
+            points=tuple(spell["points"]),
+            references=(*(zone.reference() for zone in zones), *self._cited(entry, day)),
+            quality={
+                **told(said),
+                "track": name_of(tracks.keys[track]),
+                "fixes": spell["fixes"],
+                "registered_gear": gear or None,
+                "model": f"fishing#{self._version}",
+                "reasons": [
+                    {"feature": r.feature, "value": round(r.value, 4), "adds": round(r.adds, 4)}
+                    for r in reasons
+                ],
+            },
+            doubts=_DOUBTS,
+        )
+        sentence = self._sentence(who(said, mmsi), spell, zones, gear, reasons, fix)
+        point, span = shapely.Point(fix.lon, fix.lat), (int(spell["start"]), fix.t)
+        return self.event(mmsi, span, point, p.confidence, evidence, sentence)
+
+    def _cited(self, entry: RegisterEntry | None, day: int) -> tuple[dict[str, Any], ...]:
+        if entry is None:
+            return ()
+        version = self._registers.on(day).register.version
+        return ({"layer": "vessel_registry", "id": entry.registry_id, "version": version},)
+
+    def _sentence(
+        self,
+        name: Text,
+        spell: State,
+        zones: list[MarineZone],
+        gear: str,
+        reasons: list[Reason],
+        fix: Any,
+    ) -> Text:
+        seconds = (fix.t - spell["start"]) / 1000
+        when, lasted = between(spell["start"], fix.t, self.references.zone), duration(seconds)
+        mean, where = spell["scores"] / spell["fixes"], place(fix.lon, fix.lat)
+        pace = knots(spell["length"] / max(seconds, 1))
+        en = ", ".join(zone.name_en for zone in zones)
+        zh = "、".join(zone.name_zh for zone in zones)
+        why = Text(
+            en="; ".join(reason.text.en for reason in reasons),
+            zh="；".join(reason.text.zh for reason in reasons),
+        )
+        with_gear = Text(
+            en=f", registered gear {gear}" if gear else "", zh=f"，登记作业{gear}" if gear else ""
+        )
+        return Text(
+            en=(
+                f"Suspected fishing in {en}: {name.en}{with_gear.en} moved as boats that fish, for"
+                f" {lasted.en}, {when.en}, at {pace}, mean score {mean:.2f} (limit"
+                f" {self.parameters.min_score:g}), last at {where.en}; because of: {why.en}."
+                " Motion is no proof: look."
+            ),
+            zh=(
+                f"疑似在{zh}内捕捞：{name.zh}{with_gear.zh}于{when.zh}呈捕捞运动特征{lasted.zh}，"
+                f"航速{pace}，平均评分{mean:.2f}（限值{self.parameters.min_score:g}），最后位置"
+                f"{where.zh}；依据：{why.zh}。运动特征不等于证据，须现场核实。"
+            ),
+        )
+
+
+def _columns(tracks: Tracks) -> Columns:
+    """Columns for the features, each track a mover of its own."""
+    keys = np.empty(len(tracks.keys), object)
+    keys[:] = tracks.keys
+    names = ("t", "x", "y", "sog_mps", "cog_deg")
+    own: Columns = {"mover": np.repeat(keys, np.diff(tracks.bounds))}
+    return own | {name: tracks.take(name) for name in names}
+
+
+_DOUBTS = (
+    Text(
+        en="The score was learned from small boats with pots and dredges elsewhere; of other gears"
+        " it knows little.",
+        zh="评分模型由外地小型笼壶与耙刺渔船数据训练，对其他作业类型了解有限。",
+    ),
+    Text(
+        en="Drifting, sheltering or searching looks alike; whether gear was set must be seen.",
+        zh="漂航、避风或搜寻的运动特征相似，是否放网须现场查看。",
+    ),
+)
