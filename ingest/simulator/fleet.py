@@ -84,6 +84,7 @@ class Shipyard:
         self._taken = taken
         self._mmsis = {story.mmsi for story in plan.stories}
         self._names: set[str] = set()
+        self._imos: set[int] = set()
         self._calls = 0
 
     def fishing_number(self, wanted: Callable[[str], bool] = lambda _: True) -> int:
@@ -122,6 +123,13 @@ class Shipyard:
         self._calls += 1
         return f"B{self._calls:05d}"
 
+    def _imo(self) -> int:
+        """An IMO number that no other ship has."""
+        while (number := _imo(self.rng)) in self._imos:
+            pass
+        self._imos.add(number)
+        return number
+
     def entry(self, number: int, mmsi: int) -> Entry:
         """A register row in force since some years, a few with a later end."""
         start = self.day - timedelta(days=int(self.rng.integers(60, 5000)))
@@ -153,7 +161,7 @@ class Shipyard:
             mmsi,
             self.ship_name(),
             self.callsign(),
-            _imo(self.rng) if of == "cargo" else 0,
+            self._imo() if of == "cargo" else 0,
             int(self.rng.choice(types[of])),
             *(long * 4 // 5, long - long * 4 // 5, wide, wide),
             int(self.rng.integers(25, 145)),
@@ -203,7 +211,7 @@ def everyday(
                 ship,
                 timeline,
                 1 if kind == "anchored" else 0,
-                kind == "barge" and bool(ship.mmsi % 3),
+                kind == "barge" and bool(rivers) and bool(ship.mmsi % 3),
             )
     for _ in range(count - sum(amounts.values())):
         yield _fishing(yard, waters, start, end)

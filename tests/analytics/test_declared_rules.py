@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from analytics import registry
 from analytics.detect import run_batch
 from analytics.event import Event
 from analytics.feeds import weighing_columns
-from analytics.references import MarineZone, References, marine_zone
+from analytics.references import MarineZone, References, VesselRegister, marine_zone
 from analytics.rule import Columns
 from layers.city import City
 from tests.analytics.columns import (
@@ -60,7 +61,12 @@ def detect(city: City, columns: dict[str, Columns], *names: str) -> list[Event]:
     known = References(
         zone=city.declaration.zone,
         crs=city.crs,
-        register=register("HUPUYU00312", *names),
+        register=VesselRegister(
+            tuple(
+                replace(entry, mmsi="412990358")
+                for entry in register("HUPUYU00312", *names).entries
+            )
+        ),
         marine_zones=zones(city),
         shopfronts=(shop("S1"),),
         stations=stations(W1=0.05),

@@ -84,7 +84,7 @@ register(
             zh="已登记渔船在禁捕区内长时间停留",
         ),
         stays(in_disc(banned)),
-        raises=(RULE, FISHING),
+        raises=(RULE,),
     )
 )
 register(

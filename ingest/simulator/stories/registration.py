@@ -157,7 +157,7 @@ register(
             zh="不在登记册中，且在禁捕区内作业",
         ),
         boat(_unknown, in_disc(watch_banned)),
-        raises=(RULE, PRESENCE, "closed_zone_fishing"),
+        raises=(RULE, PRESENCE),
     )
 )
 register(
