@@ -21,6 +21,7 @@ from onemap.commands import (
     layers,
     process,
     serve,
+    tracks,
     train,
     watch,
 )
@@ -49,6 +50,7 @@ app.command()(detect.evaluate)
 app.command()(watch.watch)
 app.add_typer(layers.app, name="layers")
 app.add_typer(process.app, name="process")
+app.add_typer(tracks.app, name="tracks")
 app.add_typer(train.app, name="train")
 app.add_typer(accounts.app, name="accounts")
 app.command()(serve.serve)

@@ -18,7 +18,7 @@ from onemap.home import Home
 from onemap.terminal import Report
 
 STREAMS = {"gps": gps.take_in, "wim": wim.take_in, "camera": camera.take_in}
-FEEDS = ("ais", *STREAMS, "layer", "register", "raster")
+FEEDS = ("ais", "ais-messages", *STREAMS, "layer", "register", "raster")
 
 
 def take_in(
@@ -40,7 +40,7 @@ def take_in(
 
     Parameters
     ----------
-    feed : ais, gps, wim, camera, layer, register or raster.
+    feed : ais, ais-messages, gps, wim, camera, layer, register or raster.
     layer : layer to fill, for the feeds ``layer`` and ``register``; raster for ``raster``.
     crs : reference system of the coordinates, where the file does not say it or says it wrongly.
     source : id of a source declared by the city, for its datum, zone and column names.
@@ -74,6 +74,8 @@ def take_in(
             progress=progress,
             base_time=base_time,
         )
+    if feed == "ais-messages":
+        return _messages(city, store, home, files, at, progress)
     if feed in STREAMS:
         return STREAMS[feed](
             city, store, home.folder, files, source=declared, at=at, progress=progress
@@ -103,6 +105,20 @@ def take_in(
             _locate_again(city, store)
         return tally
     raise OnemapError(f"unknown feed '{feed}'")
+
+
+def _messages(
+    city: City,
+    store: Store,
+    home: Home,
+    files: Sequence[Path],
+    at: datetime,
+    progress: Report | None,
+) -> Tally:
+    total = Tally()
+    for file in files:
+        total.add(ais.take_in_messages(city, store, home.folder, file, at=at, progress=progress))
+    return total
 
 
 def _rasters(

@@ -49,6 +49,7 @@ class VesselStory(_Plan):
     name, mmsi : given, or chosen by the seed.
     at : (lon, lat) of a fix, EPSG:4326, that the vessel reports exactly.
     time : of that fix, with zone; the vessel's first one. Other days take its time of the clock.
+    zone : marine zone that the story goes to, ``destination`` : what the vessel says of it.
     """
 
     story: str = Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")
@@ -57,6 +58,8 @@ class VesselStory(_Plan):
     mmsi: int | None = Field(default=None, ge=200_000_000, le=799_999_999)
     at: tuple[float, float] | None = None
     time: AwareDatetime | None = None
+    zone: str | None = None
+    destination: str | None = Field(default=None, pattern=r"^[A-Z0-9 <>/.-]{1,20}$")
 
 
 class BaseStation(_Plan):

@@ -96,6 +96,7 @@ class Waters:
     idle : fishing-ban zones not in force on the day, without those in force.
     watched : watch zones in force.
     harbours : ports and anchorages.
+    control, controlled : places of control, and waters that are entered by them.
     free : open sea away from the fishing bans in force.
     """
 
@@ -110,6 +111,8 @@ class Waters:
         self.banned = union("fishing_ban")
         self.watched = union("watch")
         self.idle = shapely.difference(shapely.union_all(others), self.banned)
+        self.control, self.controlled = union("control"), union("controlled")
+        self._zones = {z.id: z.area for z in zones if z.in_force(day)}
         self.harbours = shapely.union_all([union("port"), union("anchorage")])
         self.free = self.open.difference(self.banned.buffer(2 * SHORE_M))
         self._named: dict[str, Area] = {}
@@ -153,6 +156,18 @@ class Waters:
                 return np.asarray(xy[found[0]])
         inside = room.representative_point()
         return np.array([inside.x, inside.y])
+
+    def zone(self, zone_id: str) -> Area:
+        """The area of a zone in force.
+
+        Raises
+        ------
+        NoPlaceError
+            where no such zone is in force.
+        """
+        if zone_id not in self._zones:
+            raise NoPlaceError(f"no zone '{zone_id}' is in force on the day")
+        return self._zones[zone_id]
 
     def named(self, name: str, make: Callable[[], Area]) -> Area:
         """An area made once and kept under a name."""

@@ -73,6 +73,17 @@ def ais(
     _run("ais", files, city, store, as_json, source=source, base_time=base)
 
 
+@app.command("ais-messages")
+def ais_messages(
+    files: Files,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take AIS messages in that others decoded: Parquet with ssvid, timestamp, type, lon, lat …"""
+    _run("ais-messages", files, city, store, as_json)
+
+
 def _stream(feed: str, teaching: str) -> None:
     """Make the command of a feed that needs nothing but its files."""
 

@@ -1,0 +1,67 @@
+"""``onemap tracks``: positions by vessel, out; and what is learned from them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
+from onemap.pipeline import learn_reception
+from onemap.terminal import out, print_json
+from onemap.tracks import export as write
+
+app = typer.Typer(no_args_is_help=True, help="Tracks of vessels: export, and reception learned.")
+_DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+Moment = Annotated[datetime | None, typer.Option(formats=_DAY, help="UTC.")]
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="parquet or csv.", case_sensitive=False)
+    ] = "parquet",
+    start: Moment = None,
+    end: Moment = None,
+    mmsi: Annotated[
+        list[str] | None, typer.Option("--mmsi", help="Only this; may be given several times.")
+    ] = None,
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write every AIS position with its segment, buoy flag and quality bits."""
+    with opened(city, store) as at:
+        rows = write(
+            at.city,
+            at.home,
+            target,
+            format_=format_.lower(),
+            start_ms=_ms(start),
+            end_ms=_ms(end),
+            mmsi=frozenset(mmsi) if mmsi else None,
+        )
+    if as_json:
+        print_json({"rows": rows, "file": str(target)})
+    else:
+        out.print(f"{rows:,} positions written to {target}")
+
+
+@app.command()
+def reception(
+    city: CityOption = None, store: StoreOption = None, as_json: JsonOption = False
+) -> None:
+    """Learn anew, from everything taken in, how AIS is received (layer ais_reception)."""
+    with opened(city, store) as at:
+        cells = learn_reception(at.city, at.store, at.home, at=now())
+    if as_json:
+        print_json({"cells": cells})
+    else:
+        out.print(f"{cells:,} cells and classes known")
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.replace(tzinfo=UTC).timestamp() * 1000)
