@@ -8,9 +8,9 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 
-from analytics.reception_model import RESOLUTION, STEPS_S, Key, Reception
+from analytics.reception_model import RESOLUTION, STEPS_S, Counts, Key, Reception
 from analytics.rule import Columns
-from analytics.tracks import Tracks, tracks_of
+from analytics.tracks import Tracks, by_mover
 from layers import h3grid
 
 LAYER = "ais_reception"
@@ -19,11 +19,16 @@ Longs = npt.NDArray[np.int64]
 
 
 class Learner:
-    """Counts intervals of prepared batches that follow each other in time."""
+    """Counts intervals of prepared batches that follow each other in time.
+
+    An interval is the time between two positions of an MMSI that follow each other in one segment.
+    """
 
     def __init__(self, max_gap_s: float = 86_400) -> None:
-        self.counts: dict[Key, list[int]] = {}
-        self._last: dict[str, tuple[int, int, str]] = {}
+        self._longer: dict[Key, npt.NDArray[np.int64]] = {}
+        self._seconds: dict[Key, float] = {}
+        self._vessels: dict[Key, set[str]] = {}
+        self._last: dict[str, tuple[int, int, str, int]] = {}
         self._max_ms = max_gap_s * 1000
 
     def learn(self, batches: Iterable[Columns]) -> Reception:
@@ -34,45 +39,66 @@ class Learner:
         batches : columns of the feed ``ais``, prepared.
         """
         for columns in batches:
-            self._add(tracks_of(columns))
-        return Reception({k: (v[0], tuple(v[1:])) for k, v in self.counts.items()})
+            self._add(by_mover(columns))
+        counts = {
+            key: Counts(
+                int(longer[0]),
+                self._seconds[key],
+                len(self._vessels[key]),
+                tuple(longer[1:].tolist()),
+            )
+            for key, longer in self._longer.items()
+        }
+        everyone: dict[str, set[str]] = {}
+        for (_, own), vessels in self._vessels.items():
+            everyone.setdefault(own, set()).update(vessels)
+        return Reception(counts, {own: len(vessels) for own, vessels in everyone.items()})
 
-    def _add(self, tracks: Tracks) -> None:
-        if not len(tracks.rows):
+    def _add(self, heard: Tracks) -> None:
+        if not len(heard.rows):
             return
-        t, cells, classes = tracks.take("t"), cells_of(tracks), classes_of(tracks)
-        first = np.zeros(len(t), bool)
-        first[tracks.bounds[:-1]] = True
-        begins = np.flatnonzero(~first)
-        gap, cell, own = t[begins] - t[begins - 1], cells[begins - 1], classes[begins - 1]
+        t, segment = heard.take("t"), heard.take("segment")
+        cells, classes = cells_of(heard), classes_of(heard)
+        same = segment[1:] == segment[:-1]
+        same[heard.bounds[1:-1] - 1] = False
+        begins = np.flatnonzero(same)
+        number = np.repeat(np.arange(len(heard.movers)), np.diff(heard.bounds))
+        seen = np.column_stack(
+            [t[begins + 1] - t[begins], cells[begins], classes[begins], number[begins]]
+        )
         carried = [
-            (int(t[start]) - last[0], last[1], last[2] == "b")
-            for key, start in zip(tracks.keys, tracks.bounds[:-1].tolist(), strict=True)
-            if (last := self._last.get(key)) is not None
+            (int(t[start]) - last[0], last[1], last[2] == "b", k)
+            for k, (mover, start) in enumerate(
+                zip(heard.movers, heard.bounds[:-1].tolist(), strict=True)
+            )
+            if (last := self._last.get(mover)) is not None and last[3] == int(segment[start])
         ]
         if carried:
-            more = np.array(carried, np.int64)
-            gap = np.concatenate([gap, more[:, 0]])
-            cell = np.concatenate([cell, more[:, 1]])
-            own = np.concatenate([own, more[:, 2].astype(bool)])
-        self._count(gap, cell, own)
-        ends = tracks.bounds[1:] - 1
-        for key, end in zip(tracks.keys, ends.tolist(), strict=True):
-            self._last[key] = (int(t[end]), int(cells[end]), "b" if classes[end] else "a")
+            seen = np.concatenate([seen, np.array(carried, np.int64)])
+        self._count(seen[seen[:, 0] <= self._max_ms], heard.movers)
+        for mover, end in zip(heard.movers, (heard.bounds[1:] - 1).tolist(), strict=True):
+            own_class = "b" if classes[end] else "a"
+            self._last[mover] = (int(t[end]), int(cells[end]), own_class, int(segment[end]))
 
-    def _count(self, gap: Longs, cell: Longs, own: npt.NDArray[np.bool_]) -> None:
-        kept = gap <= self._max_ms
-        gap, cell, own = gap[kept], cell[kept], own[kept]
-        keys, where = np.unique(np.column_stack([cell, own]), axis=0, return_inverse=True)
-        step = np.searchsorted(np.array(STEPS_S) * 1000, gap, side="left")
+    def _count(self, seen: Longs, movers: list[str]) -> None:
+        """Count rows of (ms, cell, whether class B, number of the mover)."""
+        if not len(seen):
+            return
+        keys, where = np.unique(seen[:, 1:3], axis=0, return_inverse=True)
+        where = where.reshape(-1)
+        step = np.searchsorted(np.array(STEPS_S) * 1000, seen[:, 0], side="left")
         table = np.zeros((len(keys), len(STEPS_S) + 1), np.int64)
-        np.add.at(table, (where.reshape(-1), step), 1)
-        # Steps exceeded: the ones at and before each interval's own.
+        np.add.at(table, (where, step), 1)
+        # Steps exceeded: the ones before each interval's own.
         longer = np.cumsum(table[:, ::-1], axis=1)[:, ::-1]
-        for (number, is_b), row in zip(keys.tolist(), longer.tolist(), strict=True):
+        seconds = np.bincount(where, seen[:, 0] / 1000, len(keys))
+        pairs = np.unique(np.column_stack([where, seen[:, 3]]), axis=0)
+        for k, (number, is_b) in enumerate(keys.tolist()):
             key = (number, "b" if is_b else "a")
-            held = self.counts.setdefault(key, [0] * (1 + len(STEPS_S)))
-            self.counts[key] = [a + b for a, b in zip(held, row, strict=True)]
+            self._longer[key] = self._longer.get(key, 0) + longer[k]
+            self._seconds[key] = self._seconds.get(key, 0.0) + float(seconds[k])
+            own = pairs[pairs[:, 0] == k, 1].tolist()
+            self._vessels.setdefault(key, set()).update(movers[m] for m in own)
 
 
 def cells_of(tracks: Tracks) -> Longs:
@@ -89,17 +115,18 @@ def classes_of(tracks: Tracks) -> npt.NDArray[np.bool_]:
 
 def to_frame(reception: Reception) -> gpd.GeoDataFrame:
     """Rows of the layer ``ais_reception``, sorted by id."""
-    rows = [
-        {
-            "reception_id": f"{h3grid.format_cell(cell)}-{own}",
-            "cell": h3grid.format_cell(cell),
-            "sender_class": own,
-            "intervals": n,
-            "longer_than_s": {str(s): k for s, k in zip(STEPS_S, longer, strict=True)},
-        }
-        for (cell, own), (n, longer) in sorted(reception.counts.items())
-    ]
-    shapes = [h3grid.cell_polygon(cell) for (cell, _) in sorted(reception.counts)]
-    names = ["reception_id", "cell", "sender_class", "intervals", "longer_than_s"]
-    columns = {name: [row[name] for row in rows] for name in names}
+    ordered = sorted(reception.counts.items())
+    columns = {
+        "reception_id": [f"{h3grid.format_cell(cell)}-{own}" for (cell, own), _ in ordered],
+        "cell": [h3grid.format_cell(cell) for (cell, _), _ in ordered],
+        "sender_class": [own for (_, own), _ in ordered],
+        "intervals": [one.intervals for _, one in ordered],
+        "seconds": [round(one.seconds, 3) for _, one in ordered],
+        "vessels": [one.vessels for _, one in ordered],
+        "vessels_in_all": [reception.vessels[own] for (_, own), _ in ordered],
+        "longer_than_s": [
+            {str(s): k for s, k in zip(STEPS_S, one.longer, strict=True)} for _, one in ordered
+        ],
+    }
+    shapes = [h3grid.cell_polygon(cell) for (cell, _), _ in ordered]
     return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")

@@ -1,12 +1,20 @@
 """How long a vessel that sends is not heard, learned by place: what makes a silence improbable.
 
-Learned from the intervals between one position of a track and the next, by H3 cell (resolution 6)
-of the first and class of the transponder: how many there are, and how many are longer than each of
-`STEPS_S`. The probability that a vessel that goes on sending is silent for longer than g is the
-share of such intervals in the cell, drawn towards the share in the whole city by `PRIOR` intervals
-(a beta prior; Gelman et al., *Bayesian Data Analysis*, 2.4), and never less than what the number of
-intervals can show. The silence that is judged does not testify for itself: it is taken out first.
-A rule of 12 hours and 50 nautical miles, as for the high seas, says nothing near a coast.
+Learned from the intervals between one position of a vessel and the next, by H3 cell (resolution 6)
+of the first and class of the transponder: how many there are, over how many vessel-days, of how
+many vessels, and how many are longer than each of `STEPS_S`. From these comes the *rate*: how often
+in a vessel-day a vessel that goes on sending there is silent for longer than g. It is what was
+counted or, where few or none were, what the fall of the counts before leads to, at half its
+steepness (counts of silences fall exponentially where reports are lost one by one, and more slowly
+where they are lost together). A cell's rate is drawn towards that of the whole city, which counts
+as `PRIOR_DAYS` (the mean of a gamma prior; Gelman et al., *Bayesian Data Analysis*, 2.6).
+
+Two things must not hide what is looked for: the silence that is judged does not testify for itself,
+and three vessels in a hundred (`HIDING`) may hide: so many silences are no sign of bad reception.
+
+A rate, not a share of intervals: a vessel is heard hundreds of times a day, and of so many
+intervals some are always improbable. The rule of 12 hours and 50 nautical miles, made for the high
+seas, says nothing near a coast.
 """
 
 from __future__ import annotations
@@ -14,47 +22,96 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 RESOLUTION = 6
 # Bounds of what is counted: a silence is judged by the largest one that it exceeds.
 STEPS_S = (600, 1200, 1800, 3600, 5400, 7200, 10_800, 14_400, 21_600, 28_800, 43_200, 57_600)
-PRIOR = 50.0
+PRIOR_DAYS = 1.0
+HIDING = 0.03
+# So many silences make a count that the next can be told from.
+_ENOUGH = 10.0
+# What is added to a small count to be on the safe side of it.
+_SLACK = 3.0
+_DAY_S = 86_400.0
+
+
+class Counts(NamedTuple):
+    """What was seen in one cell by one class.
+
+    Attributes
+    ----------
+    intervals, seconds, vessels : how many intervals, their sum, and of how many vessels.
+    longer : intervals longer than each of `STEPS_S`.
+    """
+
+    intervals: int
+    seconds: float
+    vessels: int
+    longer: tuple[int, ...]
+
+    def expected(self, gap_s: float) -> float:
+        """Silences longer than ``gap_s`` that vessels which go on sending are expected to have."""
+        step = int(np.searchsorted(STEPS_S, gap_s, side="left")) - 1
+        if step < 0 or not self.intervals:
+            return float(self.intervals)
+        hidden = 1 + HIDING * self.vessels
+        at, counts = [0.0, *map(float, STEPS_S)], [float(self.intervals), *map(float, self.longer)]
+        last = max(k for k in range(step + 1) if k == 0 or counts[k] > _ENOUGH + hidden)
+        after = max(counts[last + 1] - hidden, 0.0) + (_SLACK if last else 1.0)
+        fall = np.log(counts[last] / after) / (at[last + 1] - at[last])
+        if last:
+            before = np.log(counts[last - 1] / counts[last]) / (at[last] - at[last - 1])
+            fall = max(fall, before)
+        told = counts[last] * float(np.exp(-max(fall, 0.0) / 2 * (gap_s - at[last])))
+        return max(told, counts[step + 1] - hidden, 0.0)
+
+
 Key = tuple[int, str]
+_NONE = Counts(0, 0.0, 0, (0,) * len(STEPS_S))
 
 
 @dataclass(frozen=True)
 class Reception:
-    """Intervals by (cell, class ``a`` or ``b``): their number, and how many exceed each step."""
+    """What was learned.
 
-    counts: Mapping[Key, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    Attributes
+    ----------
+    counts : by cell and class of transponder, ``a`` or ``b``.
+    vessels : by class, how many vessels there were in all.
+    """
+
+    counts: Mapping[Key, Counts] = field(default_factory=dict)
+    vessels: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
-    def _whole(self) -> dict[str, npt.NDArray[np.int64]]:
-        whole = {c: np.zeros(1 + len(STEPS_S), np.int64) for c in ("a", "b")}
-        for (_, own), (n, longer) in self.counts.items():
-            whole[own] += np.array([n, *longer])
+    def _whole(self) -> dict[str, Counts]:
+        whole = {}
+        for own in ("a", "b"):
+            counts = [one for (_, other), one in self.counts.items() if other == own]
+            longer = np.sum([one.longer for one in counts], axis=0) if counts else _NONE.longer
+            whole[own] = Counts(
+                sum(one.intervals for one in counts),
+                sum(one.seconds for one in counts),
+                self.vessels.get(own, 0),
+                tuple(int(k) for k in longer),
+            )
         return whole
 
-    def silence(self, cell: int, sender_class: str, gap_s: float) -> tuple[float, int]:
-        """Judge a silence that was learned from.
+    def rate(self, cell: int, sender_class: str, gap_s: float) -> tuple[float, int]:
+        """How often a vessel that goes on sending in a cell is silent for longer.
 
         Returns
         -------
-        probability that a vessel that goes on sending there is not heard for longer, and the number
-        of intervals in the cell; 1 where the silence is shorter than the first step.
+        times in a vessel-day, infinite where nothing was learned; and the intervals seen there.
         """
-        step = int(np.searchsorted(STEPS_S, gap_s, side="left")) - 1
-        n, longer = self.counts.get((cell, sender_class), (0, (0,) * len(STEPS_S)))
         whole = self._whole[sender_class]
-        if step < 0:
-            return 1.0, n
-        taken = 1 if longer[step] > 0 else 0
-        total, exceeding = int(whole[0]) - taken, int(whole[1 + step]) - taken
-        if total <= 0:
-            return 1.0, n
-        everywhere = (exceeding + 1) / (total + 1)
-        own = longer[step] - taken
-        return float((own + PRIOR * everywhere) / (n - taken + PRIOR)), n
+        own = self.counts.get((cell, sender_class), _NONE)
+        if not whole.intervals or whole.seconds <= 0:
+            return float("inf"), own.intervals
+        everywhere = whole.expected(gap_s) * _DAY_S / whole.seconds
+        days = own.seconds / _DAY_S
+        rate = (own.expected(gap_s) + PRIOR_DAYS * everywhere) / (days + PRIOR_DAYS)
+        return float(rate), own.intervals

@@ -14,7 +14,7 @@ import orjson
 import pandas as pd
 import shapely
 
-from analytics.reception_model import STEPS_S, Reception
+from analytics.reception_model import STEPS_S, Counts, Reception
 from layers import h3grid
 from layers.city import City
 from layers.crs import project
@@ -370,14 +370,16 @@ def _camera(row: dict[str, Any]) -> Camera:
 
 
 def _reception(rows: Iterator[dict[str, Any]]) -> Reception:
-    counts = {}
+    counts, vessels = {}, {}
     for row in rows:
+        vessels[_text(row["sender_class"])] = int(row["vessels_in_all"])
         longer = row["longer_than_s"]
         values = orjson.loads(longer) if isinstance(longer, str) else longer
         exceeded = tuple(int(values[str(step)]) for step in STEPS_S)
         key = (h3grid.parse_cell(_text(row["cell"])), _text(row["sender_class"]))
-        counts[key] = (int(row["intervals"]), exceeded)
-    return Reception(counts)
+        seen = (int(row["intervals"]), float(row["seconds"]), int(row["vessels"]))
+        counts[key] = Counts(*seen, exceeded)
+    return Reception(counts, vessels)
 
 
 def _land(city: City, store: Rows, as_of: datetime | None) -> shapely.Geometry | None:

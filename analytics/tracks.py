@@ -84,6 +84,20 @@ def tracks_of(columns: Columns) -> Tracks:
     return Tracks(columns, rows, np.concatenate([[0], cuts, [len(rows)]]).astype(np.int64))
 
 
+def by_mover(columns: Columns) -> Tracks:
+    """Sort the positions of prepared columns by MMSI and time only, whatever the segment.
+
+    Each of these "tracks" is everything that was heard under one MMSI; its key is of the first
+    segment.
+    """
+    rows = np.flatnonzero(usable_fixes(columns))
+    if not len(rows):
+        return Tracks(columns, rows, np.zeros(1, np.int64))
+    mover = columns["mover"][rows]
+    cuts = 1 + np.flatnonzero(mover[1:] != mover[:-1])
+    return Tracks(columns, rows, np.concatenate([[0], cuts, [len(rows)]]).astype(np.int64))
+
+
 def name_of(key: str) -> str:
     """Name of a track for people, from its key."""
     mover, start = key.split("/")

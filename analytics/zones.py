@@ -11,6 +11,7 @@ import shapely
 from analytics.calendar import in_force
 from analytics.references import MarineZone
 from analytics.rule import Columns
+from analytics.vessels import Fix
 
 Bools = npt.NDArray[np.bool_]
 Longs = npt.NDArray[np.int64]
@@ -42,13 +43,22 @@ def inside_at(zones: Sequence[MarineZone], lon: Floats, lat: Floats, days: Longs
     return found
 
 
-def near(zones: Sequence[MarineZone], x: float, y: float, day: int, within_m: float) -> list[int]:
-    """Numbers of the zones in force on a day that lie within a distance of a place (city CRS)."""
-    point = shapely.Point(x, y)
-    one = np.array([day], np.int64)
+def near(
+    zones: Sequence[MarineZone], at: Fix, xy: tuple[float, float], day: int, within_m: float
+) -> list[int]:
+    """Numbers of the zones in force on a day that a position is in, or within a distance of.
+
+    Parameters
+    ----------
+    xy : the position in the city's CRS, metres.
+    """
+    point, one = shapely.Point(xy), np.array([day], np.int64)
     return [
         number
         for number, zone in enumerate(zones)
         if in_force(one, zone.in_force_from, zone.in_force_to)[0]
-        and zone.shape.distance(point) <= within_m
+        and (
+            shapely.intersects_xy(zone.geometry, at.lon, at.lat)
+            or zone.shape.distance(point) <= within_m
+        )
     ]

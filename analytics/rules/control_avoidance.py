@@ -1,9 +1,9 @@
 """A fishing vessel enters controlled water by a way that avoids the place of control.
 
 An entry is a position inside a zone of ``zone_kinds`` after one outside of it, at most
-``max_gap_s`` before. It is told after ``min_fixes`` positions inside in a row, unless the vessel was
-in a zone of ``control_kinds`` within ``window_s`` before it entered. A vessel first heard inside has
-not entered. The event is fixed at the position that makes the entry sure.
+``max_gap_s`` before. It is told after ``min_fixes`` positions inside in a row, unless the vessel
+was in a zone of ``control_kinds`` within ``window_s`` before it entered. A vessel first heard
+inside has not entered. The event is fixed at the position that makes the entry sure.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """A vessel falls silent near watched waters for longer than reception there can explain.
 
-A silence is the time between two positions of one track, so never that between two vessels on one
-MMSI. It is told if it is longer than ``min_gap_s``, if the probability that a vessel that goes on
-sending is not heard for that long is below ``max_probability`` by what was learned of reception
-around its beginning (see `analytics.reception_model`), and if it begins or ends in, or within
-``near_m`` of, a zone of ``zone_kinds``. Silences that begin in ``exempt_kinds`` (ports), or of a
-vessel that says it lies at anchor or moored, are not told. The event is fixed at the position that
-ends the silence; without anything learned the rule is silent.
+A silence is the time between two positions of an MMSI that follow each other in one segment: so
+never that between two vessels on one MMSI, nor while the other of them is heard. It is told if it
+is longer than ``min_gap_s``, if vessels that go on sending around its beginning are silent for so
+long less than ``max_per_day`` times in a vessel-day, by what was learned of reception there (see
+`analytics.reception_model`), and if it begins or ends in, or within ``near_m`` of, a zone of
+``zone_kinds``. Silences that begin in ``exempt_kinds`` (ports), or of a vessel that says it lies at
+anchor or moored, are not told. The event is fixed at the position that ends the silence; without
+anything learned the rule is silent.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from analytics.preparation.statics import Statics
 from analytics.reception_model import RESOLUTION
 from analytics.rule import Columns, Parameters, Rule, State, register
 from analytics.rules.loitering import LYING
-from analytics.tracks import Tracks, distance_m, forget, name_of, tracks_of
+from analytics.tracks import Tracks, by_mover, distance_m, forget, name_of
 from analytics.vessel_wording import between, duration, knots, told, who
 from analytics.vessels import Fix
 from analytics.wording import place
@@ -38,7 +39,7 @@ class DarkGapParameters(Parameters):
     """See the module."""
 
     min_gap_s: float = Field(default=3600, ge=600)
-    max_probability: float = Field(default=1e-3, gt=0, lt=1)
+    max_per_day: float = Field(default=1e-3, gt=0)
     zone_kinds: tuple[str, ...] = ("watch", "fishing_ban")
     exempt_kinds: tuple[str, ...] = ("port",)
     near_m: float = Field(default=5000, ge=0)
@@ -61,29 +62,31 @@ class DarkGap(Rule):
         self._exempt = self.references.zones_of(self.parameters.exempt_kinds)
 
     def start(self) -> State:
-        """Nobody was heard; kept by track: its last position, place and status."""
+        """Nobody was heard; kept by MMSI: its last position, place, status and segment."""
         return {"last": {}}
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in."""
-        tracks = tracks_of(columns)
-        if not len(tracks.rows):
+        heard = by_mover(columns)
+        if not len(heard.rows):
             return []
-        last, t = state["last"], tracks.take("t")
+        last, t, segment = state["last"], heard.take("t"), heard.take("segment")
         limit = self.parameters.min_gap_s * 1000
         waits = np.diff(t, prepend=t[0])
-        firsts = tracks.bounds[:-1]
-        held = [last.get(key) for key in tracks.keys]
+        waits[1:][segment[1:] != segment[:-1]] = 0
+        firsts = heard.bounds[:-1]
+        held = [last.get(mover) for mover in heard.movers]
         waits[firsts] = [
-            0 if one is None else int(t[at]) - one[0] for one, at in zip(held, firsts, strict=True)
+            0 if one is None or one[-1] != int(segment[at]) else int(t[at]) - one[0]
+            for one, at in zip(held, firsts.tolist(), strict=True)
         ]
         events = []
         for at in np.flatnonzero(waits > limit).tolist():
-            track = tracks.track_of(at)
-            before = held[track] if at == tracks.bounds[track] else _record(tracks, at - 1)
-            events.append(self._judge(tracks, track, before, at))
-        for key, end in zip(tracks.keys, tracks.bounds[1:].tolist(), strict=True):
-            last[key] = _record(tracks, end - 1)
+            own = heard.track_of(at)
+            before = held[own] if at == heard.bounds[own] else _record(heard, at - 1)
+            events.append(self._judge(heard, heard.movers[own], before, at))
+        for mover, end in zip(heard.movers, heard.bounds[1:].tolist(), strict=True):
+            last[mover] = _record(heard, end - 1)
         return [event for event in events if event is not None]
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -91,27 +94,27 @@ class DarkGap(Rule):
         forget(state["last"], watermark_ms - self.parameters.max_gap_s * 1000)
         return []
 
-    def _judge(self, tracks: Tracks, track: int, before: list[Any], at: int) -> Event | None:
-        p, fix, start = self.parameters, tracks.fix(at), Fix(*before[:6])
+    def _judge(self, heard: Tracks, mmsi: str, before: list[Any], at: int) -> Event | None:
+        p, fix, start = self.parameters, heard.fix(at), Fix(*before[:6])
         x, y, nav = before[6:9]
         gap = (fix.t - start.t) / 1000
         days = [city_day(one.t, self.references.zone) for one in (start, fix)]
         if nav in LYING or not self.applies(np.array(days[:1]))[0] or gap > p.max_gap_s:
             return None
-        if near(self._exempt, x, y, days[0], 0.0):
+        if near(self._exempt, start, (x, y), days[0], 0.0):
             return None
-        row = int(tracks.rows[at])
-        ends = (float(tracks.columns["x"][row]), float(tracks.columns["y"][row]))
-        zones = near(self._watched, x, y, days[0], p.near_m)
-        zones += near(self._watched, *ends, days[1], p.near_m)
+        row = int(heard.rows[at])
+        ends = (float(heard.columns["x"][row]), float(heard.columns["y"][row]))
+        zones = near(self._watched, start, (x, y), days[0], p.near_m)
+        zones += near(self._watched, fix, ends, days[1], p.near_m)
         cell = int(h3grid.cells_of_points([start.lon], [start.lat], RESOLUTION)[0])
         own = "b" if nav == _NO_STATUS else "a"
-        probability, intervals = self.references.reception.silence(cell, own, gap)
-        if not zones or probability >= p.max_probability:
+        rate, intervals = self.references.reception.rate(cell, own, gap)
+        if not zones or rate >= p.max_per_day:
             return None
-        said = tracks.columns["said"][row]
-        found = (probability, intervals, h3grid.format_cell(cell), sorted(set(zones)))
-        return self._tell(tracks.movers[track], tracks.keys[track], said, start, fix, found)
+        said = heard.columns["said"][row]
+        found = (rate, intervals, h3grid.format_cell(cell), sorted(set(zones)))
+        return self._tell(mmsi, f"{mmsi}/{before[-1]}", said, start, fix, found)
 
     def _tell(
         self,
@@ -122,18 +125,18 @@ class DarkGap(Rule):
         fix: Fix,
         found: tuple[float, int, str, list[int]],
     ) -> Event:
-        p, (probability, intervals, cell, zones) = self.parameters, found
+        p, (rate, intervals, cell, zones) = self.parameters, found
         gap, far = (fix.t - start.t) / 1000, distance_m(start, fix)
         watched = [self._watched[number] for number in zones]
         evidence = Evidence(
             measures=(
                 above("silence", gap, "s", p.min_gap_s),
                 Measure(
-                    "probability_of_silence",
-                    float(f"{probability:.3g}"),
-                    "1",
-                    p.max_probability,
-                    float(f"{p.max_probability - probability:.3g}"),
+                    "silences_expected_per_vessel_day",
+                    float(f"{rate:.3g}"),
+                    "1/d",
+                    p.max_per_day,
+                    float(f"{p.max_per_day - rate:.3g}"),
                 ),
                 Measure("distance", round(far, 1), "m"),
                 Measure("implied_speed", round(far / gap, 3), "m/s"),
@@ -160,14 +163,14 @@ class DarkGap(Rule):
             en=(
                 f"Suspected switching off: {name.en} was silent for {lasted.en}, {when.en}, in or"
                 f" near {names[0]}; last at {where.en}, again at {again.en}, {far / 1000:,.1f} km"
-                f" away ({knots(far / gap)}). A vessel that goes on sending there is not heard for"
-                f" so long with probability {probability:.1g}, limit {p.max_probability:g}."
+                f" away ({knots(far / gap)}). Vessels that go on sending there are not heard for"
+                f" so long {rate:.1g} times a day, limit {p.max_per_day:g}."
             ),
             zh=(
                 f"疑似关闭信号：{name.zh}于{when.zh}在{names[1]}或其附近中断{lasted.zh}；"
                 f"中断前位置{where.zh}，恢复位置{again.zh}，相距{far / 1000:,.1f}公里"
-                f"（{knots(far / gap)}）。持续发送的船舶在该处如此长时间未被接收的概率为"
-                f"{probability:.1g}，限值{p.max_probability:g}。"
+                f"（{knots(far / gap)}）。持续发送的船舶在该处如此长时间未被接收每船日约"
+                f"{rate:.1g}次，限值{p.max_per_day:g}次。"
             ),
         )
         ends = [(start.lon, start.lat), (fix.lon, fix.lat)]
@@ -178,8 +181,8 @@ class DarkGap(Rule):
 def _record(tracks: Tracks, at: int) -> list[Any]:
     row = int(tracks.rows[at])
     columns = tracks.columns
-    place_: list[Any] = [float(columns["x"][row]), float(columns["y"][row])]
-    return [*tracks.fix(at), *place_, int(columns["nav"][row])]
+    spot: list[Any] = [float(columns["x"][row]), float(columns["y"][row])]
+    return [*tracks.fix(at), *spot, int(columns["nav"][row]), int(columns["segment"][row])]
 
 
 _DOUBTS = (

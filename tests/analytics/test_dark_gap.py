@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from analytics.reception import Learner, to_frame
-from analytics.reception_model import STEPS_S, Reception
+from analytics.reception_model import STEPS_S, Counts, Reception
 from analytics.rule import Columns, Rule
 from tests.analytics.columns import ais, references, rule, said, zone
 from tests.analytics.vessels_at_sea import MINUTE, START, found, prepared, straight
@@ -54,7 +54,7 @@ def test_what_it_says(heard: Reception) -> None:
     assert (event.start_ms, event.end_ms) == (START + 60 * MINUTE, START + 210 * MINUTE)
     measures = {m.name: m for m in event.evidence.measures}
     assert measures["silence"].value == 9000
-    assert measures["probability_of_silence"].value < 1e-3
+    assert measures["silences_expected_per_vessel_day"].value < 1e-3
     assert [r["layer"] for r in event.evidence.references] == ["marine_zone", "ais_reception"]
     assert len(event.evidence.points) == 2
 
@@ -81,12 +81,23 @@ def test_two_vessels_on_one_mmsi_are_no_silence(heard: Reception) -> None:
     assert found(checked(heard), ais(*rows, said(M, START, "A", 70))) == []
 
 
-def test_a_silence_does_not_testify_for_itself(heard: Reception) -> None:
-    (cell, own), (n, longer) = next(
-        (key, value) for key, value in heard.counts.items() if value[0] > 500
-    )
-    counted = Reception({**heard.counts, (cell, own): (n + 1, tuple(k + 1 for k in longer))})
-    assert counted.silence(cell, own, 9000)[0] == pytest.approx(heard.silence(cell, own, 9000)[0])
+def test_one_silence_does_not_hide_the_next(heard: Reception) -> None:
+    key = max(heard.counts, key=lambda k: heard.counts[k].intervals)
+    one = heard.counts[key]
+    more = one._replace(longer=tuple(k + 1 for k in one.longer))
+    assert Reception({**heard.counts, key: more}, heard.vessels).rate(*key, 9000)[0] < 1e-3
+    many = one._replace(longer=tuple(k + 5 for k in one.longer))
+    assert Reception({**heard.counts, key: many}, heard.vessels).rate(*key, 9000)[0] > 1e-3
+
+
+def test_what_was_not_counted_follows_the_fall_of_what_was() -> None:
+    # Each report lost with 1/2, one every 10 min: silences halve every 600 s.
+    longer = tuple(int(2.0 ** (14 - s / 600)) for s in STEPS_S)
+    counts = Counts(2**14, 2**14 * 1200.0, 100, longer)
+    for gap in (3601, 7201, 14_401):
+        truth = 2.0 ** (14 - gap / 600)
+        assert truth <= counts.expected(gap)
+    assert counts.expected(43_201) < 1
 
 
 def test_learning_in_parts_counts_the_same() -> None:
@@ -100,18 +111,18 @@ def test_the_layer_keeps_what_was_learned(heard: Reception) -> None:
     frame = to_frame(heard)
     assert len(frame) == len(heard.counts)
     assert frame["longer_than_s"].iloc[0].keys() == {str(s) for s in STEPS_S}
-    assert frame["intervals"].sum() == sum(n for n, _ in heard.counts.values())
+    assert frame["intervals"].sum() == sum(one.intervals for one in heard.counts.values())
 
 
 def test_planted_silences_are_found_and_thinning_raises_none() -> None:
     rng = np.random.default_rng(5)
     rows: list[dict[str, Any]] = []
     dark = set()
-    for number in range(60):
+    for number in range(100):
         mover = f"4140000{number:02d}"
-        own = straight(mover, 20 * 60, 0.3, every=1, x=-6000.0 + 150 * number)
+        own = straight(mover, 20 * 60, 0.3, every=1, x=-6000.0 + 90 * number)
         own = [row for row in own if rng.random() < 0.35]
-        if number % 20 == 7:
+        if number % 40 == 7:
             start = START + int(rng.integers(120, 900)) * MINUTE
             own = [row for row in own if not start <= row["t"] <= start + 100 * MINUTE]
             dark.add(mover)

@@ -82,7 +82,7 @@ def refs() -> Any:
 RULES: dict[str, Callable[[], Rule]] = {
     "loitering": lambda: rule("loitering", {"min_duration_s": 3600, "min_extent_m": 100}, refs()),
     "encounter": lambda: rule("encounter", {"min_duration_s": 1200}, refs()),
-    "dark_gap": lambda: rule("dark_gap", {"max_probability": 0.2}, refs()),
+    "dark_gap": lambda: rule("dark_gap", {"max_per_day": 100}, refs()),
     "shared_mmsi": lambda: rule("shared_mmsi", {"min_fixes": 2}, refs()),
     "multi_mmsi": lambda: rule("multi_mmsi", {}, refs()),
     "name_mmsi_mismatch": lambda: rule("name_mmsi_mismatch", {"names": NAMES}, refs()),
