@@ -141,6 +141,10 @@ class Assembly:
                 del self._open[key]
         return orphans
 
+    def waits(self, key: Key) -> bool:
+        """Whether any part of that key waits for others."""
+        return key in self._open
+
     def pending(self) -> list[Part]:
         """Parts that wait, in the order of their coming."""
         gatherings = [g for found in self._open.values() for g in found]
