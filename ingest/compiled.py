@@ -9,4 +9,4 @@ import numba
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 # Compiled loops check no bounds: each must stay inside the arrays it is given.
-compiled = cast(Callable[[Loop], Loop], numba.njit(cache=True, nogil=True))
+compiled = cast(Callable[[Loop], Loop], numba.njit(cache=True, nogil=True, error_model="numpy"))

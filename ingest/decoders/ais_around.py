@@ -14,7 +14,7 @@ from ingest.compiled import compiled
 NO_TIME = -(2**62)
 _MOST_DIGITS = 13
 _MS_FROM = 100_000_000_000
-_BACKSLASH, _COMMA, _STAR, _COLON = 92, 44, 42, 58
+_BACKSLASH, _COMMA, _COLON = 92, 44, 58
 _A, _Z, _T = 65, 90, 84
 _LOW_B, _LOW_C, _LOW_G, _LOW_R, _LOW_S = 98, 99, 103, 114, 115
 _ZERO, _NINE, _UNDERSCORE, _MINUS = 48, 57, 95, 45
@@ -26,15 +26,11 @@ Rows = Any
 
 
 @compiled
-def tag(data: Bytes, at: int, end: int, row: Rows) -> tuple[int, int, int, bool, bool]:
-    """Time, start and length of the station, whether it is sound, whether it is usual."""
+def tag(
+    data: Bytes, at: int, star: int, row: Rows
+) -> tuple[int, int, int, bool]:
+    """Time, start and length of the station, whether it is usual, of a tag up to its star."""
     t, station, length = NO_TIME, 0, 0
-    star = at
-    check = np.uint8(0)
-    while star < end and data[star] != _STAR:
-        check ^= data[star]
-        star += 1
-    sound = end - star == 3 and hexadecimal(data[star + 1], data[star + 2]) == check
     a = at
     while a < star:
         b = a
@@ -43,20 +39,20 @@ def tag(data: Bytes, at: int, end: int, row: Rows) -> tuple[int, int, int, bool,
         key = data[a]
         single = b == a + 1 or (b > a + 1 and data[a + 1] == _COLON)
         if b > a and (key == _T or digit(key)):
-            return t, station, length, sound, False
+            return t, station, length, False
         if b > a and single and (key == _LOW_C or key == _LOW_S or key == _LOW_G):
             if b < a + 3:
-                return t, station, length, sound, False
+                return t, station, length, False
             if key == _LOW_C:
                 t = unix(data, a + 2, b)
                 if t == NO_TIME:
-                    return t, station, length, sound, False
+                    return t, station, length, False
             elif key == _LOW_S:
                 station, length = a + 2, b - a - 2
             elif not _grouped(data, a + 2, b, row):
-                return t, station, length, sound, False
+                return t, station, length, False
         a = b + 1
-    return t, station, length, sound, True
+    return t, station, length, True
 
 
 @compiled

@@ -52,10 +52,11 @@ class BlockDecoder(AisDecoder):
         ends = np.flatnonzero(data == _LF)
         if block.data[-1:] not in (b"", b"\n"):
             ends = np.append(ends, len(data))
-        rows = np.empty((len(ends), scan.COLUMNS), np.int64)
+        rows = np.zeros((len(ends), scan.COLUMNS), np.int64)
         places = np.zeros((scan.MOST_NAMES, 2), np.int64)
         slots = np.zeros(scan.SLOTS + 1, np.int64)
-        found = scan.scan(data, ends, rows, places, slots, self.options.part_window_ms)
+        limits = self.options.part_window_ms, self.options.part_lines
+        found = scan.scan(data, ends, rows, places, slots, *limits)
         names = [block.data[a : a + n].decode("ascii") for a, n in places[:found].tolist()]
         contexts = [b""]
         self._walk(block, data, rows, names, contexts, out)

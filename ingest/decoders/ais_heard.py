@@ -70,14 +70,16 @@ class Heard:
 
     def turn(self) -> None:
         """Make the newer generation the older one, and forget that."""
-        self.before, self.table = self.table, _empty(len(self.table))
+        fresh = self.before if len(self.before) == len(self.table) else _empty(len(self.table))
+        fresh[:, HEARD_AT] = _FREE
+        self.before, self.table = self.table, fresh
         self._long_before, self._long = self._long, {}
         self.count = 0
 
     def grow(self) -> None:
         """Make room where the table is half full."""
         if 2 * self.count >= len(self.table):
-            wider = _empty(2 * len(self.table))
+            wider = _empty(4 * len(self.table))
             _move(self.table, wider)
             self.table = wider
 

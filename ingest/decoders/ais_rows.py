@@ -53,6 +53,7 @@ class Said:
     """A static message, and the hashes that its ids are made from."""
 
     identity: Identity
+    mover: str
     mover_hash: int
     content_hash: int
 
@@ -60,7 +61,8 @@ class Said:
     def of(identity: Identity) -> Said:
         """Hash what an identity says."""
         content = text_hash("\x1f".join(map(str, identity)))
-        return Said(identity, text_hash(f"{identity[0]:09d}"), content)
+        mover = f"{identity[0]:09d}"
+        return Said(identity, mover, text_hash(mover), content)
 
 
 class Columns:
@@ -134,10 +136,11 @@ class Columns:
                     origin = work.origin(found, row)
                     out.refuse(origin.line, "bad_mmsi", f"MMSI {mmsi}", origin.raw)
                     continue
-                out.accepted["static"] += 1
                 said.append(message)
                 t.append(at)
                 receivers.append(stations[row])
+        if fresh := len(said) - len(out.identities):
+            out.accepted["static"] += fresh
         return _identity_table(said, t, receivers)
 
     def _messages(self, payloads: list[bytes], group: str) -> list[Said]:
@@ -222,7 +225,7 @@ class _Work:
         line = self._line(place)
         kept, raw = self.rows[place], line.data
         if kept[scan.KIND] == scan.VOYAGE:
-            raw = b"\n".join([self._line(place - 1).data, raw]).strip()
+            raw = b"\n".join([self._line(int(kept[scan.FIRST])).data, raw]).strip()
         elif context := self.contexts[kept[scan.CONTEXT]]:
             raw = context + b"\n" + raw
         receiver = self.texts[int(kept[scan.STATION])].as_py()
@@ -234,7 +237,9 @@ class _Work:
         starts, sizes = (self.rows[found.place, column].tolist() for column in columns)
         texts = [data[a : a + n] for a, n in zip(starts, sizes, strict=True)]
         if group == "voyage":
-            before = [self.rows[found.place - 1, column].tolist() for column in columns]
+            before = [
+                self.rows[self.rows[found.place, scan.FIRST], column].tolist() for column in columns
+            ]
             firsts = [data[a : a + n] for a, n in zip(*before, strict=True)]
             texts = [a + b for a, b in zip(firsts, texts, strict=True)]
         for row in np.flatnonzero(found.own >= 0).tolist():
@@ -271,7 +276,7 @@ def _identity_table(said: list[Said], t: list[int], receivers: list[str | None])
     hashes = np.array([message.mover_hash for message in said], np.uint64)
     content = np.array([message.content_hash for message in said], np.uint64)
     rows = [message.identity for message in said]
-    movers = [f"{row[0]:09d}" for row in rows]
+    movers = [message.mover for message in said]
     columns = [[row[k] for row in rows] for k in range(1, 8)]
     ids = identity_ids(hashes, times, content)
     arrays = [movers, times, *columns, receivers, ids]

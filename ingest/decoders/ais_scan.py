@@ -18,18 +18,21 @@ from ingest.decoders.ais_clock import EARLIEST_MS, LATEST_MS
 from layers.positions import Quality
 
 # Columns of the rows, one row a line: its bytes, what it is, its time and station, its payload;
-# of a part also fill bits, key, number and group; the clock line that it took its time from.
+# of a part also fill bits, key, number, group and the line of the first one; the clock line that
+# it took its time from.
 (START, END, KIND, T, STATION, FLAGS, PAYLOAD, LENGTH, FILL, KEY, PART) = range(11)
-CONTEXT, COLUMNS = 13, 14
+CONTEXT, FIRST, COLUMNS = 13, 14, 15
 # What a line is. From VOYAGE to LONG come rows of tables, from DONE on nothing but a count.
 (SLOW, PAIR, VOYAGE, POSITION, CLASS_B, LONG, BASE_STATION, AID, OTHER, BLANK, COMMENT,
  DONE, KINDS) = range(13)  # fmt: skip
 MOST_NAMES = 4096
 SLOTS = 4 * MOST_NAMES
 KEYS = 55
+WHOLE = -1  # in the place of a part's number
 
 _LONGEST = 2048
 _LONGEST_TAG = 1024
+_MOST_APART = 64
 _MOST_DIGITS = 13
 _SHORTEST_SENTENCE = 19
 _MS_FROM = 100_000_000_000
@@ -47,34 +50,44 @@ Rows = Any
 
 
 @compiled
-def scan(data: Bytes, ends: Any, rows: Rows, names: Any, slots: Any, window_ms: int) -> int:
+def scan(
+    data: Bytes, ends: Any, rows: Rows, names: Any, slots: Any, window_ms: int, apart: int
+) -> int:
     """Tell the lines of a block apart.
 
     Parameters
     ----------
     data : bytes, uint8, shape (n,).
     ends : where each line's end stands, shape (lines,).
-    rows : filled here, int64, shape (lines, `COLUMNS`).
+    rows : zeros, filled here, int64, shape (lines, `COLUMNS`).
     names : start and length of each distinct station, filled from 1 on, shape (`MOST_NAMES`, 2).
     slots : for finding stations, zeros, int64, shape (`SLOTS` + 1,).
-    window_ms : parts further apart don't belong together.
+    window_ms, apart : parts further apart don't belong together, in time and in lines.
 
     Returns
     -------
     Number of stations and one, the empty one.
     """
-    at, found = 0, 1
+    at, found, unknown = 0, 1, -1
+    latest = np.full(KEYS, -1, np.int64)
+    apart = min(apart, _MOST_APART)
     for i in range(len(rows)):
         end = stop = ends[i]
         while end > at and data[end - 1] == _CR:
             end -= 1
         row = rows[i]
-        row[:] = 0
         row[START], row[END], row[T] = at, stop, NO_TIME
         if stop - at <= _LONGEST:
             found = _line(data, at, end, row, names, slots, found)
-            if i > 0 and row[PART] == 2 and _pair(data, rows[i - 1], row, window_ms):
-                rows[i - 1, KIND] = PAIR
+        if row[KIND] == SLOW and row[PART] == 0:
+            unknown = i
+        elif row[PART] > 0:
+            # No line between may be a part that belongs to either.
+            first = latest[row[KEY]]
+            latest[row[KEY]] = i
+            if row[PART] == 2 and first > unknown and i - first <= apart:
+                if _pair(data, rows[first], row, window_ms):
+                    rows[first, KIND], row[KIND], row[FIRST] = PAIR, VOYAGE, first
         at = stop + 1
     return found
 
@@ -87,10 +100,15 @@ def _line(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, fou
     if data[at] == _HASH:
         row[KIND] = COMMENT
         return found
-    lead, tag_end = at, at
+    lead, tag_end, star, sum_of_tag = at, at, 0, np.uint8(0)
     if data[at] == _BACKSLASH:
         tag_end = at + 1
         while tag_end < end and data[tag_end] != _BACKSLASH and printed(data[tag_end]):
+            if not star:
+                if data[tag_end] == _STAR:
+                    star = tag_end
+                else:
+                    sum_of_tag ^= data[tag_end]
             tag_end += 1
         if tag_end >= end or data[tag_end] != _BACKSLASH or tag_end - at > _LONGEST_TAG:
             return found
@@ -146,14 +164,14 @@ def _line(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, fou
         return found
     flags = _OWN if form == _O else 0
     if lead > at:
-        own, name, name_length, sound, fine = tag(data, at + 1, tag_end, row)
+        own, name, name_length, fine = tag(data, at + 1, star or tag_end, row)
         if not fine:
             return found
         if own != NO_TIME:
             t = own
         if name_length:
             station, station_length = name, name_length
-        if not sound:
+        if tag_end - star != 3 or hexadecimal(data[star + 1], data[star + 2]) != sum_of_tag:
             flags |= _LOOSE
     if t != NO_TIME and not EARLIEST_MS <= t < LATEST_MS:
         return found
@@ -164,7 +182,7 @@ def _line(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, fou
         found = max(found, row[STATION] + 1)
     row[T], row[FLAGS], row[PAYLOAD], row[LENGTH], row[FILL] = t, flags, payload, length, fill
     if total == 1:
-        row[KIND] = _kind(data, payload, length, fill)
+        row[KIND], row[PART] = _kind(data, payload, length, fill), WHOLE
     elif total == 2 and number <= 2:
         key = _key(data, sequence, channel - 1 - sequence, channel, payload - 1 - channel)
         if key >= 0:

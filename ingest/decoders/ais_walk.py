@@ -17,6 +17,7 @@ from ingest.decoders.ais_scan import (
     BLANK,
     CONTEXT,
     DONE,
+    FIRST,
     FLAGS,
     KEY,
     KIND,
@@ -64,32 +65,38 @@ def walk(
     i, lines = desk[AT], len(rows)
     while i < lines:
         row = rows[i]
-        kind, step = row[KIND], 1
+        kind = row[KIND]
         if OTHER <= kind < DONE:
             counts[kind] += 1
             i += 1
             continue
-        if kind == PAIR and opened[row[KEY]]:
+        if kind == PAIR:
+            if not opened[row[KEY]]:
+                i += 1
+                continue
             kind = row[KIND] = SLOW
-        if kind == SLOW or kind == DONE or (row[T] == NO_TIME and desk[FALLBACK] == NO_TIME):
+        if kind == VOYAGE and rows[row[FIRST], KIND] == SLOW:
+            kind = row[KIND] = SLOW
+        if kind == SLOW or kind == DONE or (
+            kind != VOYAGE and row[T] == NO_TIME and desk[FALLBACK] == NO_TIME
+        ):
             row[KIND] = SLOW
             desk[AT] = i
             return UNUSUAL
         if 2 * desk[COUNT] >= len(table):
             desk[AT] = i
             return FULL
-        pack(data, row[PAYLOAD], row[LENGTH], key, 0)
-        if kind == PAIR:
-            second = rows[i + 1]
-            pack(data, second[PAYLOAD], second[LENGTH], key, row[LENGTH])
-            second[T], second[FLAGS] = row[T], row[FLAGS]
-            if row[STATION]:
-                second[STATION] = row[STATION]
-            row[KIND] = DONE
+        if kind == VOYAGE:
+            first = rows[row[FIRST]]
+            pack(data, first[PAYLOAD], first[LENGTH], key, 0)
+            pack(data, row[PAYLOAD], row[LENGTH], key, first[LENGTH])
+            row[T], row[FLAGS] = first[T], first[FLAGS]
+            if first[STATION]:
+                row[STATION] = first[STATION]
             desk[PARTS] += 1
-            row, kind, step = second, VOYAGE, 2
-            row[KIND] = VOYAGE
-        elif row[T] == NO_TIME:
+        else:
+            pack(data, row[PAYLOAD], row[LENGTH], key, 0)
+        if row[T] == NO_TIME:
             row[T], row[CONTEXT] = desk[FALLBACK], desk[FALLBACK_CONTEXT]
             row[FLAGS] |= _LOOSE
             if not row[STATION]:
@@ -101,7 +108,7 @@ def walk(
         new = last == _FREE
         if new:
             last = before[find(before, key), HEARD_AT]
-        i += step
+        i += 1
         if last != _FREE and abs(t - last) <= desk[DUPLICATE_MS]:
             desk[DUPLICATES] += 1
             row[KIND] = DONE
