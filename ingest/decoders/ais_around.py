@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ingest.compiled import compiled
 
 NO_TIME = -(2**62)
@@ -26,9 +24,7 @@ Rows = Any
 
 
 @compiled
-def tag(
-    data: Bytes, at: int, star: int, row: Rows
-) -> tuple[int, int, int, bool]:
+def tag(data: Bytes, at: int, star: int, row: Rows) -> tuple[int, int, int, bool]:
     """Time, start and length of the station, whether it is usual, of a tag up to its star."""
     t, station, length = NO_TIME, 0, 0
     a = at
@@ -40,7 +36,7 @@ def tag(
         single = b == a + 1 or (b > a + 1 and data[a + 1] == _COLON)
         if b > a and (key == _T or digit(key)):
             return t, station, length, False
-        if b > a and single and (key == _LOW_C or key == _LOW_S or key == _LOW_G):
+        if b > a and single and (key in (_LOW_C, _LOW_S, _LOW_G)):
             if b < a + 3:
                 return t, station, length, False
             if key == _LOW_C:
@@ -115,10 +111,10 @@ def unix(data: Bytes, at: int, end: int) -> int:
 @compiled
 def same(data: Bytes, first: int, second: int, length: int) -> bool:
     """Whether two runs of bytes are equal."""
+    alike = 0
     for k in range(length):
-        if data[first + k] != data[second + k]:
-            return False
-    return True
+        alike += data[first + k] == data[second + k]
+    return alike == length
 
 
 @compiled

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ingest.decoders import ais_scan as scan
 from ingest.decoders import ais_walk as walk
 from ingest.decoders.ais import AisDecoder, AisOptions
+from ingest.decoders.ais_around import NO_TIME
 from ingest.decoders.ais_batch import AisBatch
 from ingest.decoders.ais_heard import Heard
 from ingest.decoders.ais_parts import Key
@@ -96,11 +97,11 @@ class BlockDecoder(AisDecoder):
             if now != clock:
                 clock = now
                 self._fall_back(block, names, contexts)
-            desk[walk.NEWEST] = scan.NO_TIME if self.newest_ms is None else self.newest_ms
+            desk[walk.NEWEST] = NO_TIME if self.newest_ms is None else self.newest_ms
             desk[walk.COUNT], desk[walk.OTHERS] = heard.count, heard.others
             why = walk.walk(data, rows, desk, counts, heard.table, heard.before, self._opened)
             newest, heard.count = int(desk[walk.NEWEST]), int(desk[walk.COUNT])
-            self.newest_ms = None if newest == scan.NO_TIME else newest
+            self.newest_ms = None if newest == NO_TIME else newest
             if why == walk.UNUSUAL:
                 place = int(desk[walk.AT])
                 desk[walk.AT] += 1
@@ -135,7 +136,7 @@ class BlockDecoder(AisDecoder):
         """Tell the loops what time a sentence has that has none of its own."""
         desk = self._desk
         t, station, context = self._fallback(Line(block.file, 0, b"", block.received_ms))
-        desk[walk.FALLBACK] = scan.NO_TIME if t is None else t
+        desk[walk.FALLBACK] = NO_TIME if t is None else t
         desk[walk.FALLBACK_STATION], desk[walk.FALLBACK_CONTEXT] = 0, 0
         if station:
             desk[walk.FALLBACK_STATION] = len(names)

@@ -119,7 +119,7 @@ def pack(data: Any, at: int, length: int, key: Any, begun: int) -> None:
     else:
         for k in range(4):
             key[k] &= (1 << 60) - 1
-    extra = (begun + length) << 6
+    extra: Any = (begun + length) << 6
     word, bit = begun // _LETTERS, 6 * (begun % _LETTERS)
     for k in range(at, at + length):
         code = np.int64(data[k]) - 48
@@ -138,7 +138,7 @@ def pack(data: Any, at: int, length: int, key: Any, begun: int) -> None:
 @compiled
 def find(table: Any, key: Any) -> int:
     """Row where a key stands, or where it would."""
-    mixed = np.int64(0)
+    mixed: Any = np.int64(0)
     for k in range(WORDS):
         mixed = (mixed ^ key[k]) * np.int64(0x4F1BBCDCBFA53E0B)
         mixed ^= mixed >> 29

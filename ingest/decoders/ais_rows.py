@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,16 +32,21 @@ class BlockCollector(Collector):
 
     Attributes
     ----------
-    places : of the messages read line by line, by kind.
+    places : of the messages read line by line, by kind; ``noted`` the number of them.
     """
 
     places: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in _GROUPS})
+    noted: int = 0
 
     def note(self, place: int) -> None:
         """Note the line of the messages that were added since the last call."""
-        for name in _GROUPS:
-            known = self.places[name]
-            known += [place] * (len(self.origins(name)) - len(known))
+        origins = self.fast_origins, self.slow_origins, self.voyage_origins, self.class_b_origins
+        total = sum(map(len, origins))
+        if total == self.noted:
+            return
+        self.noted = total
+        for known, found in zip(self.places.values(), origins, strict=True):
+            known += [place] * (len(found) - len(known))
 
     def origins(self, group: str) -> list[Origin]:
         """Origins of one kind of messages."""
@@ -173,7 +179,8 @@ class _Merged:
         ]
         moved = np.where(other.own >= 0, other.own + len(self.origins), -1)
         own = np.concatenate([self.own, moved])
-        return _Merged(both[0], own, *both[1:], self.origins + other.origins)
+        place, t, station, flags, line = both
+        return _Merged(place, own, t, station, flags, line, self.origins + other.origins)
 
 
 class _Work:
@@ -214,7 +221,8 @@ class _Work:
             _more(flags, [o.flags for o in origins]),
             _more(line, [o.line.number for o in origins]),
         )  # fmt: skip
-        return _Merged(*(column[order] for column in columns), origins)
+        place, number, t, station, flags, line = (column[order] for column in columns)
+        return _Merged(place, number, t, station, flags, line, origins)
 
     def origin(self, found: _Merged, row: int) -> Origin:
         """Where a message came from, as `Collector` is told."""
@@ -271,7 +279,7 @@ def _more(values: Ints, others: list[int]) -> Ints:
     return np.concatenate([values, np.array(others, np.int64)])
 
 
-def _identity_table(said: list[Said], t: list[int], receivers: list[str | None]) -> pa.Table:
+def _identity_table(said: list[Said], t: list[int], receivers: Sequence[str | None]) -> pa.Table:
     times = np.array(t, np.int64)
     hashes = np.array([message.mover_hash for message in said], np.uint64)
     content = np.array([message.content_hash for message in said], np.uint64)

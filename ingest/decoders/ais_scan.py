@@ -12,7 +12,15 @@ import numpy as np
 
 from ingest.compiled import compiled
 from ingest.decoders.ais_around import (
-    GROUP, GROUP_LENGTH, NO_TIME, digit, hexadecimal, printed, same, tag, trailer,
+    GROUP,
+    GROUP_LENGTH,
+    NO_TIME,
+    digit,
+    hexadecimal,
+    printed,
+    same,
+    tag,
+    trailer,
 )
 from ingest.decoders.ais_clock import EARLIEST_MS, LATEST_MS
 from layers.positions import Quality
@@ -34,7 +42,7 @@ _LONGEST = 2048
 _LONGEST_TAG = 1024
 _MOST_APART = 64
 _MOST_DIGITS = 13
-_SHORTEST_SENTENCE = 19
+_SHORTEST_SENTENCE, _SHORTEST_OTHER = 19, 8
 _MS_FROM = 100_000_000_000
 _OWN, _LOOSE = int(Quality.OWN_SHIP), int(Quality.LOOSE_TIME)
 _FIX_CHARACTERS, _LONG_CHARACTERS, _AID_CHARACTERS, _VOYAGE_CHARACTERS = 28, 16, 46, 71
@@ -85,9 +93,9 @@ def scan(
             # No line between may be a part that belongs to either.
             first = latest[row[KEY]]
             latest[row[KEY]] = i
-            if row[PART] == 2 and first > unknown and i - first <= apart:
-                if _pair(data, rows[first], row, window_ms):
-                    rows[first, KIND], row[KIND], row[FIRST] = PAIR, VOYAGE, first
+            near = row[PART] == 2 and first > unknown and i - first <= apart
+            if near and _pair(data, rows[first], row, window_ms):
+                rows[first, KIND], row[KIND], row[FIRST] = PAIR, VOYAGE, first
         at = stop + 1
     return found
 
@@ -113,14 +121,16 @@ def _line(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, fou
         if tag_end >= end or data[tag_end] != _BACKSLASH or tag_end - at > _LONGEST_TAG:
             return found
         lead = tag_end + 1
-    if end - lead < _SHORTEST_SENTENCE:
-        return found
     if data[lead] != _BANG and data[lead] != _DOLLAR:
+        return found
+    if end - lead < _SHORTEST_SENTENCE:
+        if lead == at and end - lead > _SHORTEST_OTHER:
+            _bus(data, at, end, row)
         return found
     body = lead + 1
     form = data[body + 4]
     if not (
-        data[body + 2] == _V and data[body + 3] == _D and (form == _M or form == _O)
+        data[body + 2] == _V and data[body + 3] == _D and (form in (_M, _O))
         and data[body + 5] == _COMMA
         and printed(data[body]) and data[body] != _COMMA and data[body] > _FIRST_PRINTED
         and printed(data[body + 1]) and data[body + 1] != _COMMA
@@ -241,9 +251,9 @@ def _key(data: Bytes, sequence: int, digits: int, channel: int, letters: int) ->
     if letters > 1:
         return -1
     if data[channel] == _A or data[channel] == _A + 1:
-        return 5 * place + data[channel] - _A + 1
+        return int(5 * place + data[channel] - _A + 1)
     if data[channel] == _ZERO + 1 or data[channel] == _ZERO + 2:
-        return 5 * place + data[channel] - _ZERO + 2
+        return int(5 * place + data[channel] - _ZERO + 2)
     return -1
 
 
@@ -293,7 +303,7 @@ def _bus(data: Bytes, at: int, end: int, row: Rows) -> None:
             if end - k == 3 and hexadecimal(data[k + 1], data[k + 2]) == check:
                 row[KIND] = OTHER
             return
-        if byte == _BANG or byte == _DOLLAR or not printed(byte):
+        if byte in (_BANG, _DOLLAR) or not printed(byte):
             return
         if byte == _COMMA and data[k - 2] == _D and data[k - 3] == _V:
             return
@@ -301,6 +311,6 @@ def _bus(data: Bytes, at: int, end: int, row: Rows) -> None:
 
 
 @compiled
-def _six(byte: int) -> int:
+def _six(byte: Any) -> Any:
     code = np.int64(byte) - 48
     return code - 8 if code > 40 else code

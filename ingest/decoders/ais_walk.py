@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ingest.compiled import compiled
+from ingest.decoders.ais_around import NO_TIME
 from ingest.decoders.ais_heard import HEARD_AT, find, pack
 from ingest.decoders.ais_scan import (
     AID,
     BASE_STATION,
-    BLANK,
     CONTEXT,
     DONE,
     FIRST,
@@ -22,13 +22,12 @@ from ingest.decoders.ais_scan import (
     KEY,
     KIND,
     LENGTH,
-    NO_TIME,
+    OTHER,
     PAIR,
     PAYLOAD,
     SLOW,
     STATION,
     VOYAGE,
-    OTHER,
     T,
 )
 from layers.positions import Quality
@@ -43,9 +42,7 @@ _FREE = -(2**63)
 
 
 @compiled
-def walk(
-    data: Any, rows: Any, desk: Any, counts: Any, table: Any, before: Any, opened: Any
-) -> int:
+def walk(data: Any, rows: Any, desk: Any, counts: Any, table: Any, before: Any, opened: Any) -> int:
     """Go on from the line at ``desk[AT]``.
 
     Parameters
@@ -77,9 +74,8 @@ def walk(
             kind = row[KIND] = SLOW
         if kind == VOYAGE and rows[row[FIRST], KIND] == SLOW:
             kind = row[KIND] = SLOW
-        if kind == SLOW or kind == DONE or (
-            kind != VOYAGE and row[T] == NO_TIME and desk[FALLBACK] == NO_TIME
-        ):
+        undated = kind != VOYAGE and row[T] == NO_TIME and desk[FALLBACK] == NO_TIME
+        if undated or kind in (SLOW, DONE):
             row[KIND] = SLOW
             desk[AT] = i
             return UNUSUAL
@@ -116,7 +112,7 @@ def walk(
         key[HEARD_AT] = t
         table[place] = key
         desk[COUNT] += new
-        if kind == BASE_STATION or kind == AID:
+        if kind in (BASE_STATION, AID):
             counts[kind] += 1
             row[KIND] = DONE
         if desk[COUNT] + desk[OTHERS] >= desk[REMEMBERED]:

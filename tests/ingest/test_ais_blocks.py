@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,8 +217,12 @@ def test_what_was_heard_is_remembered_as_dictionaries_do(keys: list[tuple[int, i
     assert LONGEST_KEY < 90
 
 
-@given(st.lists(st.sampled_from([1, 5, 70, 40_000, MAX_LINE_BYTES, MAX_LINE_BYTES + 1, 200_000])),
-       st.lists(st.integers(0, 500_000), max_size=6), st.booleans(), st.sampled_from([b"", b"\r"]))
+@given(
+    st.lists(st.sampled_from([1, 5, 70, 40_000, MAX_LINE_BYTES, MAX_LINE_BYTES + 1, 200_000])),
+    st.lists(st.integers(0, 500_000), max_size=6),
+    st.booleans(),
+    st.sampled_from([b"", b"\r"]),
+)
 @settings(max_examples=60, deadline=None)
 def test_blocks_are_cut_where_lines_are(
     sizes: list[int], cuts: list[int], ended: bool, ending: bytes
@@ -227,7 +232,7 @@ def test_blocks_are_cut_where_lines_are(
     pieces = blocks(data, bounds, 7)
     split = [line for block in pieces for line in block.split()]
     assert split == list(cut_lines(data, bounds))
-    for before, after in zip(pieces, pieces[1:], strict=False):
+    for before, after in itertools.pairwise(pieces):
         assert (before.end, before.number + before.lines) == (after.offset, after.number)
 
 
@@ -236,5 +241,3 @@ def cut_lines(data: bytes, cuts: list[int]) -> Iterator[Line]:
     for start, stop in zip([0, *cuts], [*cuts, len(data)], strict=True):
         yield from cutter.feed(data[start:stop], 7)
     yield from cutter.close(7)
-
-
