@@ -15,7 +15,8 @@ import orjson
 import typer
 
 from analytics.event import Event
-from ingest.live import LiveDecoder, live_batches
+from ingest.live import MOST_ROWS, LiveDecoder, live_batches
+from ingest.sources.file import read_lines
 from ingest.sources.line import Line
 from ingest.sources.mqtt import PORT, TLS_PORT, Broker, mqtt_lines
 from ingest.sources.network import UdpListener, tcp_lines, udp_lines, udp_listen
@@ -33,13 +34,17 @@ def watch(
         list[str],
         typer.Argument(
             help="tcp://host:port to read from, udp://host:port to listen on, or "
-            "mqtt://host:port/topic (mqtts:// encrypted); several are one feed."
+            "mqtt://host:port/topic (mqtts:// encrypted); several are one feed. "
+            "Or one file, played back."
         ),
     ],
     rule: Annotated[
         list[str] | None, typer.Option("--rule", help="Only this rule; may be given several times.")
     ] = None,
     once: Annotated[bool, typer.Option(help="End when the sender hangs up.")] = False,
+    rows: Annotated[
+        int, typer.Option(min=1, help="Lines that are judged and committed together, at most.")
+    ] = MOST_ROWS,
     city: CityOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -57,7 +62,7 @@ def watch(
     """
     chosen = list(dict.fromkeys(addresses))
     try:
-        asyncio.run(_watch(chosen, rule, once, city, store, as_json))
+        asyncio.run(_watch(chosen, rule, once, rows, city, store, as_json))
     except OSError as failure:
         raise OnemapError(f"{' '.join(chosen)}: {failure.strerror or failure}") from failure
 
@@ -93,6 +98,7 @@ async def _watch(
     addresses: list[str],
     rules: list[str] | None,
     once: bool,
+    rows: int,
     city: Path | None,
     store: str | None,
     as_json: bool,
@@ -104,13 +110,17 @@ async def _watch(
         decoder = LiveDecoder(sources=addresses if several else ())
         feed = " ".join(sorted(addresses))
         live = LivePipeline(at.city, at.store, at.home, feed, rules, decoder)
-        opened_ones = {address: await _source(address, once) for address in addresses}
-        listeners = [listener for _, listener in opened_ones.values() if listener is not None]
-        sources = {address: source for address, (source, _) in opened_ones.items()}
-        lines = _Stoppable(merged(sources) if several else sources[addresses[0]])
+        listeners: list[UdpListener] = []
+        played = not several and "://" not in feed
+        if played:
+            lines = _Stoppable(_replayed(Path(feed), live.decoder))
+        else:
+            sources = {one: await _source(one, once, listeners) for one in addresses}
+            lines = _Stoppable(merged(sources) if several else sources[feed])
+        clock = None if played else _now_ms
         if not as_json:
             out.print(f"watching {' '.join(addresses)}; stop with Ctrl-C", markup=False)
-        async for batch in live_batches(aiter(lines), live.decoder, now_ms=_now_ms):
+        async for batch in live_batches(aiter(lines), live.decoder, now_ms=clock, rows=rows):
             # Beside the loop: datagrams that nobody takes meanwhile would be lost.
             done = await asyncio.to_thread(live.commit, batch, at=now())
             total.add(done.tally)
@@ -152,9 +162,15 @@ def _plain(event: Event) -> dict[str, object]:
     }
 
 
-async def _source(address: str, once: bool) -> tuple[AsyncIterator[Line], UdpListener | None]:
+async def _replayed(path: Path, decoder: LiveDecoder) -> AsyncIterator[Line]:
+    """Lines of a file behind the last one that was committed."""
+    for line in read_lines(path, offset=decoder.offset, number=decoder.line):
+        yield line
+
+
+async def _source(address: str, once: bool, listeners: list[UdpListener]) -> AsyncIterator[Line]:
     if address.startswith(("mqtt://", "mqtts://")):
-        return mqtt_lines(_broker(address), now_ms=_now_ms, once=once), None
+        return mqtt_lines(_broker(address), now_ms=_now_ms, once=once)
     parts = urlsplit(address)
     try:
         host, port = parts.hostname, parts.port
@@ -167,8 +183,9 @@ async def _source(address: str, once: bool) -> tuple[AsyncIterator[Line], UdpLis
         )
     if parts.scheme == "udp":
         listener, _ = await udp_listen(host, port, now_ms=_now_ms)
-        return udp_lines(listener), listener
-    return tcp_lines(host, port, now_ms=_now_ms, attempts=1 if once else None), None
+        listeners.append(listener)
+        return udp_lines(listener)
+    return tcp_lines(host, port, now_ms=_now_ms, attempts=1 if once else None)
 
 
 def _broker(address: str) -> Broker:
