@@ -7,6 +7,7 @@ before. The answers are the ones that `AisDecoder.decode` gives for the same lin
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ _COUNTED = {
     scan.OTHER: "other_sentence", scan.BLANK: "blank", scan.COMMENT: "comment",
 }  # fmt: skip
 _LF = 10
+# Another sentence alone on its line, such as one that tells the time.
+_PLAIN = re.compile(rb"\$(?!..VD[MO],)[A-Z][A-Z0-9]{3,11},[ \"#%-)+-\[\]-~]*\*[0-9A-Fa-f]{2}")
 _CHANNELS = {b"": 0, b"A": 1, b"B": 2, b"1": 3, b"2": 4}
 
 
@@ -124,6 +127,9 @@ class BlockDecoder(AisDecoder):
                 out.accepted[name] += int(desk[place])
 
     def _unusual(self, line: Line) -> None:
+        if line.whole and _PLAIN.fullmatch(line.data):
+            self._no_ais(line, line.data)
+            return
         match = SENTENCE.fullmatch(line.data)
         if match is None or not line.whole:
             self._other(line)
