@@ -23,6 +23,8 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 KEPT = Path(__file__).parent / "results.json"
 MODULES = (
     "bench_ingest",
+    "bench_decode",
+    "bench_live",
     "bench_store",
     "bench_items",
     "bench_export",

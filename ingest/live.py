@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from layers.positions import FIXES, IDENTITIES
 
 MOST_ROWS, LONGEST_WAIT_S = 20_000, 1.0
 LATENESS_MS = 10_000
+LAG_MS = 60_000
 Clock = Callable[[], int]
 
 
@@ -61,10 +62,21 @@ class LiveDecoder:
     ----------
     options : of the AIS decoder.
     lateness_ms : how much later than the newest time a sentence may come and still be put in order.
+    sources : names of the sources of a feed that has several. The watermark waits for the slowest.
+    lag_ms : a source that is further behind the newest time, or silent for as long, is not waited
+        for until it has caught up.
     """
 
-    def __init__(self, options: AisOptions | None = None, lateness_ms: int = LATENESS_MS) -> None:
+    def __init__(
+        self,
+        options: AisOptions | None = None,
+        lateness_ms: int = LATENESS_MS,
+        *,
+        sources: Sequence[str] = (),
+        lag_ms: int = LAG_MS,
+    ) -> None:
         self.decoder, self.lateness_ms = AisDecoder(options), lateness_ms
+        self.sources, self.lag_ms = tuple(sources), lag_ms
         self.watermark_ms: int | None = None
         self.offset = self.line = 0
         self._fixes, self._identities = FIXES.empty_table(), IDENTITIES.empty_table()
@@ -86,13 +98,21 @@ class LiveDecoder:
             # A receiver whose clock runs ahead must not make everyone else late.
             newest = now_ms if newest is None or newest > now_ms else newest
             newest = max(newest, now_ms - self.lateness_ms) if not taken else newest
-        until = None if newest is None else newest - self.lateness_ms
+        until = None if newest is None else self._slowest(newest) - self.lateness_ms
         return self._release(batch, until)
 
     def finish(self) -> LiveBatch:
         """Release everything at the end of a source."""
         newest = self.decoder.newest_ms
         return self._release(self.decoder.finish(), None if newest is None else newest + 1)
+
+    def _slowest(self, newest: int) -> int:
+        """Newest time of the source furthest behind, of those that are waited for."""
+        known = self.decoder.newest_of
+        for name in self.sources:
+            known.setdefault(name, newest)  # one that was never heard is waited for from now on
+        times = [min(known[name], newest) for name in self.sources]
+        return min((t for t in times if newest - t <= self.lag_ms), default=newest)
 
     def _release(self, batch: AisBatch, until: int | None) -> LiveBatch:
         before = self.watermark_ms

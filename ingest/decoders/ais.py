@@ -64,12 +64,14 @@ class AisDecoder:
     lines : lines read so far.
     extra_sentences : sentences beyond the first on their lines, so once all parts are settled
         ``tally.read = lines + extra_sentences``.
+    newest_ms, newest_of : latest receiver time so far, of all and of each named source.
     """
 
     def __init__(self, options: AisOptions | None = None) -> None:
         self.options = options or AisOptions()
         self.lines = self.extra_sentences = 0
         self.newest_ms: int | None = None
+        self.newest_of: dict[str, int] = {}
         self._clock = Clock()
         self._assembly = Assembly(self.options.part_window_ms, self.options.part_lines)
         self._heard: dict[bytes, int] = {}
@@ -103,6 +105,7 @@ class AisDecoder:
             "lines": self.lines,
             "extra_sentences": self.extra_sentences,
             "newest_ms": self.newest_ms,
+            "newest_of": self.newest_of,
             "clock": [self._clock.ms, self._clock.station, self._clock.line.decode("latin-1")],
             "heard": [[key.decode("ascii"), t] for key, t in heard.items() if t >= since],
             "parts": [part.as_json() for part in self._assembly.pending()],
@@ -112,6 +115,7 @@ class AisDecoder:
         """Go on from a `state`."""
         self.lines, self.extra_sentences = state["lines"], state["extra_sentences"]
         self.newest_ms = state["newest_ms"]
+        self.newest_of = dict(state.get("newest_of", {}))
         ms, station, line = state["clock"]
         self._clock = Clock(ms, station, line.encode("latin-1"))
         self._heard = {key.encode("ascii"): t for key, t in state["heard"]}
@@ -174,8 +178,7 @@ class AisDecoder:
         if t is None:
             self._undated(line, ((payload, fill),), raw)
             return
-        if self.newest_ms is None or t > self.newest_ms:
-            self.newest_ms = t
+        self._advance(line, t)
         if self._is_duplicate(payload, t):
             self._out.accepted["duplicate"] += 1
             return
@@ -207,7 +210,7 @@ class AisDecoder:
         if t is None:
             self._undated(last.line, payload, raw)
             return
-        self.newest_ms = t if self.newest_ms is None else max(self.newest_ms, t)
+        self._advance(last.line, t)
         key = b"".join(part.payload for part in parts)
         if self._is_duplicate(key, t):
             self._out.accepted["duplicate"] += 1
@@ -221,6 +224,12 @@ class AisDecoder:
             self._out.voyage_origins.append(origin)
         else:
             self._message(origin, payload, key)
+
+    def _advance(self, line: Line, t: int) -> None:
+        if self.newest_ms is None or t > self.newest_ms:
+            self.newest_ms = t
+        if line.source:
+            self.newest_of[line.source] = max(t, self.newest_of.get(line.source, t))
 
     def _is_duplicate(self, key: bytes, t: int) -> bool:
         last = self._heard.get(key)

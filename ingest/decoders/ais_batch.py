@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -90,6 +91,12 @@ class Collector:
         text = raw.decode("utf-8", "backslashreplace")
         self.rejects.append(Reject("ais", line.file, line.number, "", reason, detail, text))
 
+    def refuse_position(self, origin: Origin, fields: Any, verdict: int) -> None:
+        """Refuse a message whose verdict is one of `ais_positions.VERDICTS`."""
+        place = f"lon {fields['lon'] / 600_000:.6f}, lat {fields['lat'] / 600_000:.6f}"
+        detail = f"MMSI {fields['mmsi']} at {place}"
+        self.refuse(origin.line, positions.VERDICTS[verdict], detail, origin.raw)
+
     def close(self, newest_ms: int | None) -> AisBatch:
         """Make the columns; rows that can't be positions are counted or refused here."""
         origins = self.fast_origins + self.slow_origins
@@ -123,10 +130,7 @@ class Collector:
             if found := int((verdict == code).sum()):
                 self.accepted[positions.VERDICTS[code]] += found
         for row in np.flatnonzero(verdict > positions.UNAVAILABLE).tolist():
-            origin, fields = origins[row], raw[row]
-            place = f"lon {fields['lon'] / 600_000:.6f}, lat {fields['lat'] / 600_000:.6f}"
-            detail = f"MMSI {fields['mmsi']} at {place}"
-            self.refuse(origin.line, positions.VERDICTS[verdict[row]], detail, origin.raw)
+            self.refuse_position(origins[row], raw[row], int(verdict[row]))
 
     def _name(self) -> None:
         """Decode the static messages of the usual lengths; the rest is decoded already."""

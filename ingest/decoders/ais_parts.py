@@ -63,10 +63,12 @@ class Gathering:
     parts: dict[int, Part] = field(default_factory=dict)
 
     def fits(self, part: Part) -> bool:
-        """Whether a part may belong here: its place is free, station and group don't differ."""
+        """Whether a part may belong here: its place is free, source, station, group alike."""
         if part.number in self.parts:
             return False
         for other in self.parts.values():
+            if part.line.source != other.line.source:
+                return False
             if part.station and other.station and part.station != other.station:
                 return False
             if part.group and other.group and part.group != other.group:
@@ -140,6 +142,10 @@ class Assembly:
             if not self._open[key]:
                 del self._open[key]
         return orphans
+
+    def waits(self, key: Key) -> bool:
+        """Whether any part of that key waits for others."""
+        return key in self._open
 
     def pending(self) -> list[Part]:
         """Parts that wait, in the order of their coming."""

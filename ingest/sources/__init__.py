@@ -1,4 +1,4 @@
-"""Where bytes come from: files, standard input, TCP, UDP. All give `ingest.sources.line.Line`."""
+"""Where bytes come from: files, standard input, TCP, UDP, MQTT; all give `Line`."""
 
 from ingest.sources.file import SourceError, read_lines, read_text, sha256_of
 from ingest.sources.line import MAX_LINE_BYTES, Line

@@ -22,6 +22,7 @@ class Line(NamedTuple):
     received_ms : when it arrived, ms since 1970 UTC; None where it lay in a file.
     offset : bytes of the source read up to and with this line (uncompressed), for resuming.
     whole : False where the line was longer than 64 KiB and the rest was dropped.
+    source : its name where several sources are one feed, else "".
     """
 
     file: str
@@ -30,6 +31,7 @@ class Line(NamedTuple):
     received_ms: int | None = None
     offset: int = 0
     whole: bool = True
+    source: str = ""
 
 
 def rounds(lines: Iterator[Line], size: int) -> Iterator[list[Line]]:

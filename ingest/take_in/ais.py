@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.decoders.ais import AisDecoder, AisOptions
+from ingest.decoders.ais import AisOptions
 from ingest.decoders.ais_batch import AisBatch
+from ingest.decoders.ais_blocks import BlockDecoder
 from ingest.decoders.ais_messages import MessagesError, batch_of
-from ingest.sources.file import Progress, SourceError, read_lines
-from ingest.sources.line import Line
+from ingest.sources.block import Block, read_line_blocks
+from ingest.sources.file import Progress, SourceError
 from ingest.take_in.movers import VESSELS, Spool, Touched, write_last_positions, write_tracks
 from ingest.take_in.receipt import Receipt, receipt
 from layers.city import City, Source
@@ -64,9 +64,8 @@ def take_in(
     for path in paths:
         with receipt(home, "ais", path, total) as note:
             if note.sha256:
-                batches = decode_lines(
-                    read_lines(path, progress=progress), AisDecoder(chosen), note
-                )
+                blocks = read_line_blocks(path, progress=progress)
+                batches = decode_blocks(blocks, BlockDecoder(chosen), note)
                 take_in_batches(city, store, home, batches, note, at=at)
     return total
 
@@ -104,19 +103,19 @@ def _message_batches(path: Path, note: Receipt, progress: Progress | None) -> It
         note.refuse_rest(row, failure)
 
 
-def decode_lines(lines: Iterable[Line], decoder: AisDecoder, note: Receipt) -> Iterator[AisBatch]:
-    """Decode lines in rounds; a source that breaks off ends with what came before it."""
-    feed, broken = iter(lines), None
+def decode_blocks(
+    blocks: Iterable[Block], decoder: BlockDecoder, note: Receipt
+) -> Iterator[AisBatch]:
+    """Decode block by block; a source that breaks off ends with what came before it."""
+    feed, broken = iter(blocks), None
     while True:
-        chunk: list[Line] = []
         try:
-            chunk.extend(islice(feed, LINES_AT_ONCE))
+            block = next(feed, None)
         except SourceError as failure:
-            broken = failure
-        if chunk:
-            yield decoder.decode(chunk)
-        if broken is not None or len(chunk) < LINES_AT_ONCE:
+            block, broken = None, failure
+        if block is None:
             break
+        yield decoder.decode_block(block)
     yield decoder.finish()
     if broken is not None:
         note.refuse_rest(decoder.lines + 1, broken)

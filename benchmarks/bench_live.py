@@ -1,0 +1,157 @@
+"""Latency of the live feed: from a sentence's arrival to its event in the store.
+
+Sentences come over TCP at a steady rate, from vessels on a fixed grid; of every hundred, one is of
+a fishing boat that no register knows, so that events go on being found. The watch runs in this
+process as `onemap watch` runs it, on a GeoPackage, with the feed's clock; positions wait ten
+seconds to be put in order, unless the feed is told otherwise, and are in the figure with that wait
+and without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import tempfile
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyais
+
+from ingest.decoders.ais_sentence import checksum
+from ingest.live import LATENESS_MS, LiveDecoder, live_batches
+from ingest.sources.network import tcp_lines
+from ingest.take_in import layer as layer_input
+from layers.city import City
+from layers.store import Store, open_store
+from onemap.home import Home
+from onemap.live import LivePipeline
+
+CITY = Path(__file__).parents[1] / "tests" / "cities" / "tiny"
+RATE, SECONDS = 5_000, 60
+RULE = "unregistered_vessel"
+_SHIPS, _BOATS = 4_000, 3_000
+_TICK_S = 0.02
+_FIRST_SHIP, _FIRST_BOAT = 701_000_000, 725_000_000
+_LON, _LAT = -75.1, -42.5
+_BOAT_EVERY = 100
+_DRAIN_S = 30
+
+
+def run() -> list[dict[str, Any]]:
+    """Measure; rows for the table of results."""
+    return [row for lateness in (LATENESS_MS, 0) for row in _measure(lateness)]
+
+
+def _measure(lateness_ms: int) -> Iterable[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        city = City(CITY)
+        store = open_store(str(folder / "onemap.gpkg"), city)
+        try:
+            _prepare(city, store, folder)
+            home = Home(city.folder, str(folder / "onemap.gpkg"), folder)
+            decoder = LiveDecoder(lateness_ms=lateness_ms)
+            live = LivePipeline(city, store, home, "bench", [RULE], decoder)
+            sent, stored, lines = asyncio.run(_play(live))
+        finally:
+            store.close()
+    late = np.array([stored[boat] - sent[boat] for boat in sent if boat in stored])
+    if len(late) < 0.9 * len(sent):
+        raise RuntimeError(f"of {len(sent)} events only {len(late)} were stored")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    wait = lateness_ms / 1000
+    for share in (50, 99):
+        yield {
+            "what": f"sentence in to event stored, p{share}, {wait:g} s to put in order included",
+            "data": f"synthetic NMEA over TCP, {RATE:,} messages/s for {SECONDS} s, {lines:,} "
+            f"lines, {len(late):,} events, GeoPackage",
+            "value": round(float(np.percentile(late, share)), 2),
+            "unit": "s",
+            "peak_mb": round(peak),
+        }
+
+
+def _prepare(city: City, store: Store, folder: Path) -> None:
+    store.create(*city.layers.values())
+    at = datetime.now(UTC)
+    zones = city.path("content/marine_zone.geojson")
+    layer_input.take_in(city, store, folder, "marine_zone", [zones], crs="EPSG:4326", at=at)
+    rows = gpd.GeoDataFrame({"registry_id": ["R-1"], "name_pinyin": ["NOBODY"]}, geometry=[None])
+    with store.transaction() as unit:
+        unit.upsert(city.layer("vessel_registry"), rows, at=at, source="bench")
+
+
+async def _play(live: LivePipeline) -> tuple[dict[str, float], dict[str, float], int]:
+    """When each boat's position was sent, and when its event was stored; lines read."""
+    sent: dict[str, float] = {}
+    stored: dict[str, float] = {}
+    bodies = _bodies()
+    over = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start, count, boat = time.perf_counter(), 0, 0
+        # Ships go on until the last boat's event is stored: a feed that falls silent waits longer.
+        while (passed := time.perf_counter() - start) < SECONDS + _DRAIN_S and not over.is_set():
+            due, now = int(passed * RATE), int(time.time())
+            tag = b"s:BENCH,c:%d" % now
+            head = b"\\%s*%02X\\" % (tag, checksum(tag))
+            out = []
+            while count < due:
+                if count % _BOAT_EVERY == 0 and boat < _BOATS and passed < SECONDS:
+                    out += [head + part for part in bodies["said"][boat]]
+                    out.append(head + bodies["boats"][boat])
+                    sent[f"{_FIRST_BOAT + boat:09d}"] = time.perf_counter()
+                    boat += 1
+                else:
+                    # A payload that differs each time, or it would be a duplicate.
+                    out.append(head + bodies["ships"][count % len(bodies["ships"])])
+                count += 1
+            if out:
+                writer.write(b"\n".join(out) + b"\n")
+                await writer.drain()
+            await asyncio.sleep(_TICK_S)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    source = tcp_lines("127.0.0.1", port, now_ms=_now_ms, attempts=1)
+    read = 0
+    async with server:
+        async for batch in live_batches(source, live.decoder, now_ms=_now_ms):
+            done = await asyncio.to_thread(live.commit, batch, at=datetime.now(UTC))
+            read += done.tally.read
+            for event in done.events:
+                stored.setdefault(event.subject, time.perf_counter())
+            if len(stored) >= min(_BOATS, RATE * SECONDS // _BOAT_EVERY):
+                over.set()
+    return sent, stored, read
+
+
+def _bodies() -> dict[str, Any]:
+    """Sentences without tag blocks, made beforehand."""
+    rng = np.random.default_rng(1)
+    ships = [
+        _sentence(_FIRST_SHIP + k % _SHIPS, *(rng.random(2) * 0.5 - 0.25).tolist())
+        for k in range(16 * _SHIPS)
+    ]
+    boats, said = [], []
+    for k in range(_BOATS):
+        mmsi = _FIRST_BOAT + k
+        boats.append(_sentence(mmsi, 1e-4 * (k % 100), 1e-4 * (k // 100)))
+        fields = {"type": 5, "mmsi": mmsi, "shipname": f"SERENA{k:04d}", "ship_type": 30}
+        said.append([part.encode() for part in pyais.encode_dict(fields, seq_id=k % 10)])
+    return {"ships": ships, "boats": boats, "said": said}
+
+
+def _sentence(mmsi: int, east: float, north: float) -> bytes:
+    fields = {"type": 1, "mmsi": mmsi, "lon": _LON + east, "lat": _LAT + north, "speed": 5}
+    return pyais.encode_dict(fields)[0].encode()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
