@@ -91,12 +91,13 @@ async def _play(live: LivePipeline) -> tuple[dict[str, float], dict[str, float],
     sent: dict[str, float] = {}
     stored: dict[str, float] = {}
     bodies = _bodies()
-    over = asyncio.Event()
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         start, count, boat = time.perf_counter(), 0, 0
         # Ships go on until the last boat's event is stored: a feed that falls silent waits longer.
-        while (passed := time.perf_counter() - start) < SECONDS + _DRAIN_S and not over.is_set():
+        while (passed := time.perf_counter() - start) < SECONDS + _DRAIN_S:
+            if passed > SECONDS and len(stored) >= len(sent):
+                break
             due, now = int(passed * RATE), int(time.time())
             tag = b"s:BENCH,c:%d" % now
             head = b"\\%s*%02X\\" % (tag, checksum(tag))
@@ -127,8 +128,6 @@ async def _play(live: LivePipeline) -> tuple[dict[str, float], dict[str, float],
             read += done.tally.read
             for event in done.events:
                 stored.setdefault(event.subject, time.perf_counter())
-            if len(stored) >= min(_BOATS, RATE * SECONDS // _BOAT_EVERY):
-                over.set()
     return sent, stored, read
 
 
