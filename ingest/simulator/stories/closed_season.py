@@ -15,8 +15,9 @@ from ingest.simulator.motion import KNOT, Timeline, along, wander
 from ingest.simulator.navigable import Area, NoPlaceError, Waters
 from ingest.simulator.stories.drifting import calm
 from ingest.simulator.stories.places import DISC_M, Floats, banned, long_leg
+from ingest.simulator.stories.presence import time_inside
 from ingest.simulator.stories.registration import Move, boat, registered
-from ingest.simulator.stories.story import Stage, Story, register
+from ingest.simulator.stories.story import Scene, Stage, Story, register
 from layers.text import Text
 
 RULE, IN_BAN, PRESENCE = "moratorium", "closed_zone_fishing", "closed_zone_presence"
@@ -67,6 +68,12 @@ def _steams(told: VesselStory, stage: Stage) -> Timeline:
     return along(long_leg(calm(stage.waters), stage), stage.moment(5000), 9 * KNOT)
 
 
+def _in_ban(told: VesselStory, number: int, stage: Stage) -> Scene:
+    scene = boat(registered, trip(banned))(told, number, stage)
+    span = time_inside(scene.voyages[0].timeline, stage.waters)
+    return Scene(scene.voyages, {IN_BAN: span, PRESENCE: span})
+
+
 register(
     Story(
         "season_broken",
@@ -100,7 +107,7 @@ register(
         Text(
             en="Boat that steams into the ban zone and works there", zh="渔船驶入禁捕区作业后返航"
         ),
-        boat(registered, trip(banned)),
+        _in_ban,
         raises=(IN_BAN, PRESENCE),
     )
 )

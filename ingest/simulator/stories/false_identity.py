@@ -62,7 +62,7 @@ def _wild_fixes(told: VesselStory, number: int, stage: Stage) -> Scene:
     start = stage.moment(lasts)
     middle, far = two_places(calm(stage.waters), stage)
     timeline = wander(middle, DISC_M - 100, start, start + lasts, _CRUISE_KN, stage.rng)
-    strays = np.array([[start + share * lasts, *far] for share in (0.3, 0.7)])
+    strays = np.array([[start + share * lasts + 7, *far] for share in (0.3, 0.7)])
     return Scene((Voyage(stage.yard.trader("cargo"), timeline, 0, False, strays=strays),))
 
 

@@ -72,7 +72,7 @@ def _wild_fix(told: VesselStory, number: int, stage: Stage) -> Scene:
     middle = edge.point + edge.outward * 1200
     timeline = wander(middle, 800, start, start + 3600, FISHING_KN, stage.rng)
     jump: Floats = edge.point - edge.outward * 800
-    strays = np.array([[start + 1800, *jump]])
+    strays = np.array([[start + 1811, *jump]])
     return Scene((Voyage(identity, timeline, 7, number % 2 == 0, entry, strays=strays),))
 
 
