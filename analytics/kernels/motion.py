@@ -105,17 +105,14 @@ def stops(
     found, longest = 0, 0
     for m in range(len(bounds) - 1):
         longest = max(longest, bounds[m + 1] - bounds[m])
-    hull, spare, box = np.empty((longest + 2, 2)), np.empty((longest + 2, 2)), np.empty(4)
-    # No side of the rectangle is longer than two positions are apart.
-    surely = 0.5 * max_diameter_m * max_diameter_m
+    hull, spare, box = np.empty((longest + 2, 2)), np.empty((longest + 2, 2)), np.empty(8)
     for m in range(len(bounds) - 1):
         start, apart = bounds[m], bounds[m] - 1
         stays, count = False, 0
         for i in range(bounds[m], bounds[m + 1]):
             stayed = stays
             if stayed:
-                box[0], box[1] = min(box[0], x[i]), max(box[1], x[i])
-                box[2], box[3] = min(box[2], y[i]), max(box[3], y[i])
+                least = _widen(box, x[i], y[i])
             else:
                 while i - start > 1 and t[i] - t[start] >= lasting:
                     start += 1
@@ -124,8 +121,9 @@ def stops(
                 apart, count = _apart(box, x, y, start, i, max_diameter_m), 0
                 if apart >= start:
                     continue
-            stays = (box[1] - box[0]) ** 2 + (box[3] - box[2]) ** 2 < surely
-            if not stays:
+                least = 0.0
+            stays = _most(box) < max_diameter_m
+            if not stays and least < max_diameter_m:
                 if count == 0:
                     for k in range(i - 1, start - 1, -1):
                         count = _take(hull, spare, count, x[k], y[k])
@@ -146,20 +144,38 @@ def stops(
 def _apart(
     box: Floats, x: Floats, y: Floats, start: int, end: int, diameter: float
 ) -> int:  # pragma: no cover - compiled
-    """Newest of positions [start, end] that is too far from a later one, start - 1 for none.
-
-    ``box`` is set to the box of all by the axes where there is none.
-    """
-    a = c = e = g = np.inf
-    b = d = f = h = -np.inf
+    """Newest of positions [start, end] that is too far from a later one, start - 1 for none."""
+    box[0::2], box[1::2] = np.inf, -np.inf
     for i in range(end, start - 1, -1):
-        u, v = _HALF * (x[i] + y[i]), _HALF * (x[i] - y[i])
-        a, b, c, d = min(a, x[i]), max(b, x[i]), min(c, y[i]), max(d, y[i])
-        e, f, g, h = min(e, u), max(f, u), min(g, v), max(h, v)
-        if max(max(b - a, d - c), max(f - e, h - g)) >= diameter:
+        if _widen(box, x[i], y[i]) >= diameter:
             return i
-    box[0], box[1], box[2], box[3] = a, b, c, d
     return start - 1
+
+
+@njit(cache=True)
+def _widen(box: Floats, x: float, y: float) -> float:  # pragma: no cover - compiled
+    """Take a point into a box by the axes and one turned by 45 degrees; the longest side."""
+    u, v = _HALF * (x + y), _HALF * (x - y)
+    longest = 0.0
+    for k, value in enumerate((x, y, u, v)):
+        # Quicker than min and max, which look for NaN.
+        if value < box[2 * k]:
+            box[2 * k] = value
+        if value > box[2 * k + 1]:
+            box[2 * k + 1] = value
+        longest = max(longest, box[2 * k + 1] - box[2 * k])
+    return longest
+
+
+@njit(cache=True)
+def _most(box: Floats) -> float:  # pragma: no cover - compiled
+    """Bound of the diagonal of the rectangle of least area around what two boxes hold.
+
+    That rectangle's area is not above theirs, and its longer side not above their diagonals.
+    """
+    a, b, c, d = box[1] - box[0], box[3] - box[2], box[5] - box[4], box[7] - box[6]
+    long, area = min(a * a + b * b, c * c + d * d), min(a * b, c * d)
+    return float((long + area * area / long) ** 0.5) if long > 0 else 0.0
 
 
 @njit(cache=True)
@@ -192,29 +208,25 @@ def _grow(
     spare[0, 0], spare[0, 1] = x, y
     for k in range(count):
         px, py, at = hull[k, 0], hull[k, 1], k
-        while at >= 0 and (
-            spare[at, 0] > px or (spare[at, 0] == px and spare[at, 1] > py)
-        ):  # fmt: skip
-            spare[at + 1] = spare[at]
+        while at >= 0 and (spare[at, 0] > px or (spare[at, 0] == px and spare[at, 1] > py)):
+            spare[at + 1, 0], spare[at + 1, 1] = spare[at, 0], spare[at, 1]
             at -= 1
         spare[at + 1, 0], spare[at + 1, 1] = px, py
     n, size, floor = count + 1, 0, 0
     for step in range(2 * n - 1):
         k = step if step < n else 2 * n - 2 - step
         least = 1 if step < n else floor
-        while size > least and _left(hull, size, spare[k]) <= 0:
+        px, py = spare[k, 0], spare[k, 1]
+        while size > least:
+            ax, ay = hull[size - 2, 0], hull[size - 2, 1]
+            if (hull[size - 1, 0] - ax) * (py - ay) > (hull[size - 1, 1] - ay) * (px - ax):
+                break
             size -= 1
-        hull[size] = spare[k]
+        hull[size, 0], hull[size, 1] = px, py
         size += 1
         if step == n - 1:
             floor = size
     return max(1, size - 1)
-
-
-@njit(cache=True)
-def _left(hull: Floats, size: int, point: Floats) -> float:  # pragma: no cover - compiled
-    a, b = hull[size - 2], hull[size - 1]
-    return float((b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0]))
 
 
 @njit(cache=True)
@@ -225,7 +237,8 @@ def _diagonal(hull: Floats, count: int) -> float:  # pragma: no cover - compiled
     """
     least, square = np.inf, 0.0
     for k in range(count):
-        ax, ay = hull[k - 1 if k else count - 1]
+        before = k - 1 if k else count - 1
+        ax, ay = hull[before, 0], hull[before, 1]
         dx, dy = hull[k, 0] - ax, hull[k, 1] - ay
         length = (dx * dx + dy * dy) ** 0.5
         if length == 0.0:
