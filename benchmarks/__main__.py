@@ -29,6 +29,7 @@ MODULES = (
     "bench_items",
     "bench_export",
     "bench_rules",
+    "bench_vessels",
     "bench_movers",
     "bench_tiles",
     "bench_cells",

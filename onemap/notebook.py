@@ -29,29 +29,10 @@ from layers.store.filter import parse_cql2_text
 from ogc_server.catalogue import Catalogue
 from ogc_server.processes.reader import CatalogueReader
 from onemap.home import Home, locate, read_city
+from onemap.track import Track, read_track
 
 if TYPE_CHECKING:
     import folium
-    import movingpandas
-
-
-class Track:
-    """The fixes of one mover in order of time.
-
-    Attributes
-    ----------
-    mover : MMSI or plate.
-    fixes : one row for each fix, indexed by UTC time, EPSG:4326.
-    """
-
-    def __init__(self, mover: str, fixes: gpd.GeoDataFrame) -> None:
-        self.mover, self.fixes = mover, fixes
-
-    def to_movingpandas(self) -> movingpandas.Trajectory:
-        """The same track as a MovingPandas trajectory."""
-        import movingpandas
-
-        return movingpandas.Trajectory(self.fixes, self.mover)
 
 
 class OneMap:
@@ -170,15 +151,22 @@ class OneMap:
         found = self.store.frame(Query("alert", where=where))
         return found.sort_values("start_time", ascending=False, ignore_index=True)
 
-    def track(self, mover: str, feed: str = "ais") -> Track:
-        """All fixes of one mover: an MMSI on the feed ``ais``, a plate on ``gps``."""
-        table = PositionStore(self.home.positions).scan(feed, movers=[mover])
-        frame = table.select(["mover", "t", "lon", "lat", "sog_mps", "cog_deg", "pid"]).to_pandas()
-        # Trajectory tools work on one naive clock; it is UTC here.
-        frame.index = pd.to_datetime(frame.pop("t"), unit="ms")
-        frame.index.name = "time"
-        places = gpd.points_from_xy(frame.pop("lon"), frame.pop("lat"))
-        return Track(mover, gpd.GeoDataFrame(frame, geometry=places, crs="EPSG:4326"))
+    def track(
+        self,
+        mover: str,
+        feed: str = "ais",
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Track:
+        """Fixes of one mover: an MMSI on the feed ``ais``, a plate on ``gps``.
+
+        Parameters
+        ----------
+        start, end : half-open span, aware; None is open.
+        """
+        positions = PositionStore(self.home.positions)
+        return read_track(positions, self.city, mover, feed, start, end)
 
     def run(self, process: str, **inputs: Any) -> dict[str, Any]:
         """Run an analysis, the same that clients execute over OGC API – Processes.
