@@ -8,9 +8,9 @@ deterministic ids; state and offset stand in the same transaction.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import orjson
@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics import registry
-from analytics.detect import END_OF_TIME_MS, run_step
+from analytics.detect import END_OF_TIME_MS
 from analytics.event import Event
 from analytics.feeds import ais_columns
 from analytics.references import content_version, load_references, state_of_layers
-from analytics.rule import Columns, dump_state, load_state
+from analytics.rule import Columns, State, dump_state, load_state
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore
 from ingest.take_in.ais import Names, last_positions
@@ -36,6 +36,11 @@ from onemap.home import Home
 from onemap.pipeline import write_findings
 
 FEED = "ais"
+# Last positions are written so often at most: thousands of vessels change theirs every second, and
+# alerts must not wait for that.
+LAST_EVERY = timedelta(seconds=5)
+# Positions may be this much older than the watermark at which last positions were written.
+_OVERLAP_MS = 600_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,10 @@ class LivePipeline:
             raise OnemapError(f"{', '.join(others)}: not a rule on AIS; onemap detect runs it")
         self._positions = PositionStore(self.home.positions)
         self._states: dict[str, bytes | None] = {}
+        self._held: dict[str, State] = {}
+        self._touched, self._names = Touched(), Names()
+        self._last_ms: int | None = None
+        self._last_at: datetime | None = None
         self._watermark_ms: int | None = None
         self._commits, self._begun_ms = 0, 0
         stored = self.store.state(self._name())
@@ -96,6 +105,8 @@ class LivePipeline:
             self.decoder.restore(kept["decoder"].encode())
             self._watermark_ms, self._commits = kept["watermark_ms"], kept["commits"]
             self._begun_ms = kept["begun_ms"]
+            self._last_ms = kept.get("last_ms", self._watermark_ms)
+            self._note_unwritten()
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
             self._states[name] = self.store.state(name)
@@ -119,10 +130,24 @@ class LivePipeline:
         fixes = _not_before(batch.fixes, self._watermark_ms)
         said = _not_before(batch.identities, self._watermark_ms)
         columns = ais_columns(fixes, said, self.city.crs)
+        self._touched.add(batch.fixes)
+        self._names.add(batch.identities)
+        try:
+            return self._write(batch, columns, batch.fixes.num_rows - fixes.num_rows, at)
+        except BaseException:
+            # What the rules hold in memory is ahead of what is stored.
+            self._held.clear()
+            raise
+
+    def _write(self, batch: LiveBatch, columns: Columns, late: int, at: datetime) -> Committed:
+        """Find, and write all of a batch in one transaction."""
         events, states = self._detect(columns, batch.watermark_ms)
+        due = self._last_at is None or at - self._last_at >= LAST_EVERY
+        last_ms = batch.watermark_ms if due else self._last_ms
         with self.store.transaction() as unit:
             alerts, cases = write_findings(unit, self.store, self.city, events, at=at)
-            self._write_last(unit, batch, at)
+            if due:
+                self._write_last(unit, at)
             for name, state in states.items():
                 if state != self._states[name]:
                     unit.put_state(name, state)
@@ -131,19 +156,25 @@ class LivePipeline:
                 "watermark_ms": batch.watermark_ms,
                 "commits": self._commits + 1,
                 "begun_ms": self._begun_ms,
+                "last_ms": last_ms,
             }
             unit.put_state(self._name(), orjson.dumps(kept))
         self._states.update(states)
         self._watermark_ms, self._commits = batch.watermark_ms, self._commits + 1
-        late = batch.fixes.num_rows - fixes.num_rows
+        self._last_ms = last_ms
+        if due:
+            self._last_at, self._touched, self._names = at, Touched(), Names()
         return Committed(batch.fixes.num_rows, late, alerts, cases, tuple(events), batch.tally)
 
     def finish(self, *, at: datetime) -> list[Event]:
         """Tell what the rules hold open at the end of a source; should it go on, it stays open."""
         nothing = ais_columns(FIXES.empty_table(), IDENTITIES.empty_table(), self.city.crs)
         events, _ = self._detect(nothing, END_OF_TIME_MS)
+        # That was a look ahead: should the source go on, the rules go on from what is stored.
+        self._held.clear()
         with self.store.transaction() as unit:
             write_findings(unit, self.store, self.city, events, at=at)
+            self._write_last(unit, at)
         return events
 
     @property
@@ -163,16 +194,25 @@ class LivePipeline:
         self, columns: Columns, watermark_ms: int | None
     ) -> tuple[list[Event], dict[str, bytes]]:
         events: list[Event] = []
-        held = load_state(self._states[self._prepared]) or self._stage.start()
+        held = self._state(self._prepared, self._stage.start)
         if watermark_ms is not None:
             self._stage.flush(held, watermark_ms)
         columns = self._stage.update(held, columns)
         states = {self._prepared: dump_state(held)}
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
-            found, states[name] = run_step(rule, self._states[name], columns, watermark_ms)
-            events += found
+            state = self._state(name, rule.start)
+            events += rule.update(state, columns)
+            if watermark_ms is not None:
+                events += rule.flush(state, watermark_ms)
+            states[name] = dump_state(state)
         return events, states
+
+    def _state(self, name: str, start: Callable[[], State]) -> State:
+        """A state in memory, or as it is stored."""
+        if name not in self._held:
+            self._held[name] = load_state(self._states.get(name)) or start()
+        return self._held[name]
 
     def _name(self, *parts: str) -> str:
         return ":".join(("live", self.feed, *parts))
@@ -195,11 +235,15 @@ class LivePipeline:
             with RejectStore(self.home.rejects).log(about) as log:
                 log.write(batch.rejects)
 
-    def _write_last(self, unit: Transaction, batch: LiveBatch, at: datetime) -> None:
-        touched, names = Touched(), Names()
-        touched.add(batch.fixes)
-        names.add(batch.identities)
-        rows = last_positions(touched, names)
+    def _note_unwritten(self) -> None:
+        """Take up again the positions that were kept after last positions were written."""
+        if self._last_ms is not None:
+            start = self._last_ms - _OVERLAP_MS
+            self._touched.add(self._positions.scan(FEED, start_ms=start))
+            self._names.add(self._positions.scan("ais_identity", start_ms=start))
+
+    def _write_last(self, unit: Transaction, at: datetime) -> None:
+        rows = last_positions(self._touched, self._names)
         write_last_positions(
             unit, self.store, self.city, VESSELS, rows, at=at, source=f"live/{self.feed}"
         )

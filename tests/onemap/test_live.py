@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pytest
 
+from analytics.rule import RULES as rule_kinds
 from ingest.live import LiveDecoder
 from ingest.sources.file import read_lines
 from ingest.sources.line import Line
@@ -22,10 +24,12 @@ from layers.query import Query
 from layers.store import Store, open_store
 from onemap.home import Home
 from onemap.live import LivePipeline
+from onemap.pipeline import write_findings
 from tests.running import DemoCity
 
 pytestmark = pytest.mark.xdist_group("demo")
-RULES = {"unregistered_vessel", "closed_zone_presence"}
+# All that read AIS: each must find live what it finds in history.
+RULES = {kind for kind, rule in rule_kinds.items() if rule.feed == "ais"}
 AT = datetime(2020, 7, 2, tzinfo=UTC)
 
 
@@ -46,7 +50,13 @@ def references(demo: DemoCity, city: City, tmp_path_factory: pytest.TempPathFact
     target = open_store(str(file), city)
     target.create(*city.layers.values())
     with target.transaction() as unit:
-        for layer in ("adm_district", "adm_street_town", "marine_zone", "vessel_registry"):
+        for layer in (
+            "adm_district",
+            "adm_street_town",
+            "marine_zone",
+            "vessel_registry",
+            "ais_reception",
+        ):
             rows = source.frame(Query(layer))
             wanted = [p.name for p in city.layer(layer).properties]
             frame = gpd.GeoDataFrame(rows[[*wanted, rows.geometry.name]])
@@ -152,7 +162,8 @@ def test_a_feed_killed_at_any_commit_goes_on_and_finds_the_same(
 def die_before_commit(live: LivePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the next commit write positions and rows, and fall over before the unit's end."""
 
-    def die(*_: object, **__: object) -> None:
+    def die(*given: Any, **more: Any) -> None:
+        write_findings(*given, **more)
         raise Killed
 
-    monkeypatch.setattr(live, "_write_last", die)
+    monkeypatch.setattr("onemap.live.write_findings", die)
