@@ -121,7 +121,7 @@ class LivePipeline:
         columns = ais_columns(fixes, said, self.city.crs)
         events, states = self._detect(columns, batch.watermark_ms)
         with self.store.transaction() as unit:
-            alerts, cases = write_findings(unit, self.store, self.city, events, at=at)
+            alerts, cases = write_findings(unit, self.city, events, at=at)
             self._write_last(unit, batch, at)
             for name, state in states.items():
                 if state != self._states[name]:
@@ -143,7 +143,7 @@ class LivePipeline:
         nothing = ais_columns(FIXES.empty_table(), IDENTITIES.empty_table(), self.city.crs)
         events, _ = self._detect(nothing, END_OF_TIME_MS)
         with self.store.transaction() as unit:
-            write_findings(unit, self.store, self.city, events, at=at)
+            write_findings(unit, self.city, events, at=at)
         return events
 
     @property
