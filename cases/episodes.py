@@ -161,7 +161,9 @@ class Episodes:
         near = self._near(finding)
         running = [case for case in near if not case.over]
         if running:
-            case = min(running, key=lambda one: (not one.held, one.first_ms, one.id))
+            case = running[0]
+            if len(running) > 1:
+                case = min(running, key=lambda one: (not one.held, one.first_ms, one.id))
             case.findings.append(finding)
             for other in running:
                 # What people have taken up is theirs to merge.
