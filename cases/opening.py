@@ -76,7 +76,7 @@ def write_cases(unit: Transaction, city: City, events: Sequence[Event], *, at: d
     Parameters
     ----------
     unit : the transaction of the alerts, so that no alert is without its case. Cases are looked
-        up inside of it, after the alerts were written: then no other writer is under way.
+        up inside of it; writers wait for one another, so that none opens a second one meanwhile.
     events : those whose alert has a case already change nothing.
     at : when this became true (aware).
     """
