@@ -1,105 +1,254 @@
-"""Each event opens one case, once: what people have done with it since is left alone."""
+"""Alerts open cases or join them, once each: what people have done since is left alone.
+
+An alert of a rule that declares ``joint`` joins the case of its episode (see `cases.episodes`);
+any other opens one of its own.
+"""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
 from analytics.event import Event
+from cases.episodes import Case, Episodes, Finding, case_id
 from cases.states import OPENING
+from cases.telling import tell
 from layers.city import City
 from layers.query import Query
-from layers.store.base import Store, Transaction, WriteCount
-from layers.text import Text
+from layers.store.base import Transaction
+from layers.store.tables import instant_text
 
 LAYER = "case_event"
-# Namespace of case ids: uuid5 of the platform's name.
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "onemap.case")
 # How events that a rule found are called in the table of origins.
 _ORIGIN = "smart"
 # Ids asked for in one question.
-_CHUNK = 500
+_CHUNK = 5000
+_HELD = ("case_id", "alert_id", "state", "assignee", "parent_case", "joint", "follows", "findings")
+# What people may have put right; the machine goes on with it only where they have not.
+_SHARED = (
+    "event_type",
+    "severity",
+    "department",
+    "departments",
+    "title_en",
+    "title_zh",
+    "due_at",
+)
+_TIMES = ("opened_at", "due_at", "closed_at", "first_time", "last_time")
 
 
-def case_id(alert_id: str) -> str:
-    """Id of the case that an alert opens: uuid5 of the alert's id."""
-    return str(uuid.uuid5(NAMESPACE, alert_id))
+@dataclass(frozen=True)
+class Written:
+    """What became of events.
+
+    Attributes
+    ----------
+    opened : ids of the alerts that opened a case.
+    changed : cases that stood and were added to or merged.
+    """
+
+    opened: tuple[str, ...] = ()
+    changed: int = 0
 
 
 def open_cases(city: City, events: Sequence[Event], *, at: datetime) -> gpd.GeoDataFrame:
-    """Rows of the ``case_event`` layer, one for each event, sorted by id.
+    """Rows of the ``case_event`` layer that events open where there are no cases, sorted by id.
 
     Parameters
     ----------
     at : when the cases are opened (aware); the time allowed for handling runs from then.
     """
-    rows = {case_id(event.id): event for event in events}
-    ids = sorted(rows)
-    ordered = [rows[key] for key in ids]
-    titles = [_title(city, event) for event in ordered]
-    due = pd.Series([_due(city, event, at) for event in ordered], dtype=object)
-    columns = {
-        "case_id": ids,
-        "event_type": [event.event_type for event in ordered],
-        "origin": [_ORIGIN] * len(ids),
-        "alert_id": [event.id for event in ordered],
-        "subject": [event.subject for event in ordered],
-        "title_en": [title.en for title in titles],
-        "title_zh": [title.zh for title in titles],
-        "state": [OPENING] * len(ids),
-        "severity": [event.severity for event in ordered],
-        "opened_at": pd.to_datetime([at] * len(ids), utc=True),
-        "due_at": pd.to_datetime(due, utc=True),
-        "department": [event.departments[0] if event.departments else None for event in ordered],
-        "departments": [",".join(event.departments) for event in ordered],
-    }
-    shapes = [event.geometry for event in ordered]
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
+    rows: list[dict[str, Any]] = []
+    for family, own in _families(city, events).items():
+        cases = _gathered(city, family, own.values(), Episodes(_gap_ms(city))).values()
+        rows += [_new_row(city, family, case, own[case.alert], at) for case in cases]
+    return _frame(rows)
 
 
-def write_cases(
-    unit: Transaction, store: Store, city: City, cases: gpd.GeoDataFrame, *, at: datetime
-) -> WriteCount:
-    """Write the cases that are not there yet; those that are stay as people left them.
+def write_cases(unit: Transaction, city: City, events: Sequence[Event], *, at: datetime) -> Written:
+    """Open the cases that are not there yet, and add to those that are.
 
     Parameters
     ----------
-    unit : the transaction of the alerts, so that no alert is without its case.
-    store : where the cases that stand are looked up.
-    cases : from `open_cases`.
+    unit : the transaction of the alerts, so that no alert is without its case. Cases are looked
+        up inside of it; writers wait for one another, so that none opens a second one meanwhile.
+    events : those whose alert has a case already change nothing.
     at : when this became true (aware).
-
-    Returns
-    -------
-    how many were new; those that stood there count as unchanged.
     """
-    standing = _standing(store, list(cases["case_id"]))
-    new = cases.loc[~cases["case_id"].isin(standing)]
-    count = WriteCount(unchanged=len(cases) - len(new))
-    if len(new):
-        count += unit.upsert(city.layer(LAYER), new, at=at, source="cases")
-    return count
+    new: list[dict[str, Any]] = []
+    changed: dict[str, tuple[str | None, Case]] = {}
+    for family, own in _families(city, events).items():
+        standing = _own(unit, own)
+        episodes = Episodes(_gap_ms(city), known=set(standing))
+        if family is not None:
+            episodes.stand(_standing(unit, city, family, own.values()))
+        for case in _gathered(city, family, own.values(), episodes).values():
+            if case.standing:
+                changed[case.id] = family, case
+            else:
+                new.append(_new_row(city, family, case, own[case.alert], at))
+    if new:
+        unit.upsert(city.layer(LAYER), _frame(new), at=at, source="cases")
+    if changed:
+        frame = unit.frame(Query(LAYER, fids=tuple(sorted(changed))))
+        names = [*(p.name for p in city.layer(LAYER).properties), "jurisdiction", "geometry"]
+        rows = [
+            _changed_row(city, changed[row["case_id"]][1], {n: _plain(row[n]) for n in names})
+            for row in frame.to_dict("records")
+        ]
+        unit.upsert(city.layer(LAYER), _frame(rows), at=at, source="cases")
+    return Written(tuple(row["alert_id"] for row in new), len(changed))
 
 
-def _standing(store: Store, ids: list[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(ids), _CHUNK):
-        asked = Query(LAYER, fids=tuple(ids[start : start + _CHUNK]), skip_geometry=True)
-        found.update(store.page(asked.but(properties=("case_id",), limit=_CHUNK)).fids)
-    return found
+def _gap_ms(city: City) -> int:
+    return round(city.declaration.cases.joint_gap_hours * 3_600_000)
 
 
-def _title(city: City, event: Event) -> Text:
-    known = city.event_types.get(event.event_type)
-    title = known.title if known is not None else Text(en=event.event_type, zh=event.event_type)
-    return Text(en=f"{title.en}: {event.subject}", zh=f"{title.zh}：{event.subject}")
+def _families(city: City, events: Iterable[Event]) -> dict[str | None, dict[str, Event]]:
+    """Events by the family of their rule, each once, under the id of its alert."""
+    families: dict[str | None, dict[str, Event]] = {}
+    for event in events:
+        rule = city.rules.get(event.rule)
+        families.setdefault(rule.joint if rule else None, {})[event.id] = event
+    return families
 
 
-def _due(city: City, event: Event, at: datetime) -> datetime | None:
-    known = city.event_types.get(event.event_type)
-    hours = None if known is None else known.handle_hours
-    return None if hours is None else at + timedelta(hours=hours)
+def _gathered(
+    city: City, family: str | None, events: Iterable[Event], episodes: Episodes
+) -> dict[str, Case]:
+    """Cases that events open or change."""
+    findings = [Finding.of(event) for event in events]
+    if family is not None:
+        episodes.add(findings)
+        return episodes.changed
+    fresh = (Case.opened_by(one) for one in findings if one.alert not in episodes.known)
+    return {case.id: case for case in fresh}
+
+
+def _pages(unit: Transaction, ids: Iterable[str], names: tuple[str, ...]) -> Iterator[Any]:
+    wanted = sorted(set(ids))
+    for start in range(0, len(wanted), _CHUNK):
+        asked = Query(LAYER, fids=tuple(wanted[start : start + _CHUNK]), skip_geometry=True)
+        page = unit.page(asked.but(properties=names))
+        yield from (dict(zip(page.names, row, strict=True)) for row in page.rows)
+
+
+def _own(unit: Transaction, events: Mapping[str, Event]) -> list[str]:
+    """Ids of the alerts that opened a case, whatever their rule declared at that time."""
+    ids = map(case_id, events)
+    return [row["alert_id"] for row in _pages(unit, ids, ("alert_id",)) if row["alert_id"]]
+
+
+def _standing(unit: Transaction, city: City, family: str, events: Iterable[Event]) -> list[Case]:
+    """Cases of a family that events may join, and those that they were merged into."""
+    findings = [Finding.of(event) for event in events]
+    gap = _gap_ms(city)
+    start = min(one.start_ms for one in findings) - gap
+    end = max(one.end_ms for one in findings) + gap
+    movers = {subject for one in findings for subject in one.subjects}
+    where = {
+        "op": "and",
+        "args": [
+            {"op": ">=", "args": [{"property": "last_time"}, _timestamp(start)]},
+            {"op": "<=", "args": [{"property": "first_time"}, _timestamp(end)]},
+            {"op": "=", "args": [{"property": "joint"}, family]},
+        ],
+    }
+    asked = Query(LAYER, where=where, properties=("subject", "subjects"), skip_geometry=True)
+    page = unit.page(asked)
+    who, whom = page.names.index("subject"), page.names.index("subjects")
+    wanted = {
+        fid
+        for fid, row in zip(page.fids, page.rows, strict=True)
+        if row[who] in movers or not movers.isdisjoint(row[whom] or ())
+    }
+    cases: dict[str, Case] = {}
+    while wanted:
+        rows = [row for row in _pages(unit, wanted, _HELD) if row["joint"] == family]
+        found = {row["case_id"]: _case(row) for row in rows if row["findings"]}
+        cases |= found
+        wanted = {case.parent for case in found.values() if case.parent} - cases.keys() - wanted
+    return list(cases.values())
+
+
+def _timestamp(t_ms: int) -> dict[str, str]:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=t_ms)
+    return {"timestamp": instant_text(moment)}
+
+
+def _case(row: Mapping[str, Any]) -> Case:
+    findings = tuple(Finding.from_dict(one) for one in row["findings"])
+    return Case(
+        id=row["case_id"],
+        alert=row["alert_id"],
+        findings=list(findings),
+        state=row["state"],
+        held=row["state"] != OPENING or bool(row["assignee"]),
+        parent=row["parent_case"],
+        follows=row["follows"],
+        standing=findings,
+    )
+
+
+def _new_row(
+    city: City, family: str | None, case: Case, event: Event, at: datetime
+) -> dict[str, Any]:
+    return tell(city, case.findings, event.subject, at) | {
+        "case_id": case.id,
+        "origin": _ORIGIN,
+        "alert_id": event.id,
+        "subject": event.subject,
+        "joint": family,
+        "state": case.state,
+        "parent_case": case.parent,
+        "follows": case.follows,
+        "opened_at": at,
+        "geometry": event.geometry,
+    }
+
+
+def _changed_row(city: City, case: Case, row: dict[str, Any]) -> dict[str, Any]:
+    """A row that stands, with what the machine has to add and nothing that people did undone."""
+    subject, opened_at = row["subject"], row["opened_at"]
+    before = tell(city, case.standing, subject, opened_at)
+    after = tell(city, case.findings, subject, opened_at)
+    for name in _SHARED:
+        if row[name] != before[name]:
+            after[name] = row[name]
+    if row["departments"] != before["departments"]:
+        theirs = [one for one in (row["departments"] or "").split(",") if one]
+        joined = {one for new in case.findings[len(case.standing) :] for one in new.departments}
+        after["departments"] = ",".join([*theirs, *sorted(joined - set(theirs))])
+    row |= after
+    if case.state == "merged":
+        row |= {"state": case.state, "parent_case": case.parent}
+    return row
+
+
+def _plain(value: Any) -> Any:
+    """A cell as a plain value; None for what is missing."""
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    if value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+        return None
+    return value
+
+
+def _frame(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
+    ordered = sorted(rows, key=lambda row: str(row["case_id"]))
+    names = list(dict.fromkeys(name for row in ordered for name in row if name != "geometry"))
+    columns: dict[str, Any] = {
+        name: pd.Series([row.get(name) for row in ordered], dtype=object) for name in names
+    }
+    for name in _TIMES:
+        if name in columns:
+            columns[name] = pd.to_datetime(columns[name], utc=True)
+    shapes = [row["geometry"] for row in ordered]
+    if not ordered:
+        columns["case_id"] = pd.Series([], dtype=object)
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")

@@ -127,6 +127,18 @@ class Source(_Declared):
     provenance: str = "proposal"
 
 
+class CasesDeclaration(_Declared):
+    """How alerts become cases.
+
+    Attributes
+    ----------
+    joint_gap_hours : alerts on the same mover by rules that declare the same ``joint`` are one case
+        where no more time than this lies between them.
+    """
+
+    joint_gap_hours: float = Field(default=6, ge=0, le=8760)
+
+
 class CityDeclaration(_Declared):
     """The content of ``city.yaml``.
 
@@ -137,6 +149,7 @@ class CityDeclaration(_Declared):
     outline : GeoJSON of the land area, relative to the city folder.
     background : layers that maps draw beneath all others, lowest first.
     synthetic : words shown on every page where the city's data are made up, or None.
+    cases : how alerts become cases.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -150,6 +163,7 @@ class CityDeclaration(_Declared):
     domains: tuple[Domain, ...]
     departments: tuple[Department, ...]
     contents: tuple[Content, ...] = ()
+    cases: CasesDeclaration = CasesDeclaration()
 
     @field_validator("crs")
     @classmethod
@@ -194,6 +208,9 @@ class RuleDeclaration(_Declared):
     version : raised at every change; part of each event's identity.
     event_type : code of the events it raises.
     departments : who handles them, lead first.
+    joint : what the rule is about, such as ``vessel``: its alerts and those of the other rules that
+        declare the same, on the same movers and close in time, are one joint case; None for a case
+        of each alert.
     parameters : typed by the rule itself, units in the keys.
     sources : for each parameter where its value comes from.
     """
@@ -207,6 +224,7 @@ class RuleDeclaration(_Declared):
     in_force_from: date | None = None
     in_force_to: date | None = None
     departments: tuple[str, ...] = ()
+    joint: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     enabled: bool = True
     parameters: dict[str, Any]
     sources: dict[str, str] = Field(default_factory=dict)

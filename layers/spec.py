@@ -192,6 +192,7 @@ class LayerSpec(_Declared):
     time_field : property that ``datetime=`` filters on; None for timeless layers.
     routed_by : property with the ids of the departments that a row is routed to, comma-separated;
         None where rows are everybody's who sees the layer.
+    indexed : properties whose ranges are asked for often; each has an index.
     h3_resolution : resolution of the cell kept on each row, 0–15; None only without geometry.
     sensitivity : who may see rows; ``personal`` leaves the store as cell counts only.
     owner : id of the department that answers for the layer.
@@ -209,6 +210,7 @@ class LayerSpec(_Declared):
     id_field: str
     time_field: str | None = None
     routed_by: str | None = None
+    indexed: tuple[str, ...] = ()
     h3_resolution: int | None = Field(default=None, ge=0, le=15)
     sensitivity: Sensitivity = "internal"
     owner: str
@@ -232,6 +234,9 @@ class LayerSpec(_Declared):
             raise ValueError(f"id_field '{self.id_field}' is neither string nor integer")
         self._check_time_field(names)
         self._check_routed_by(names)
+        for name in self.indexed:
+            if name not in names or self.property(name).type == "json":
+                raise ValueError(f"indexed: '{name}' is no property, or a nested value")
         for name in self.quality.stated_place or ():
             if name not in names or self.property(name).type != "number":
                 raise ValueError(f"quality.stated_place: '{name}' is no property of type number")

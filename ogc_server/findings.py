@@ -51,18 +51,34 @@ class Findings:
             "evidence": evidence,
             "points": self._points(evidence.get("points") or []),
             "references": [self._reference(one) for one in evidence.get("references") or []],
-            "cases": [self._opened(case) for case in self._rows(CASE, properties["alert_id"])],
+            "cases": [self._opened(case) for case in self._cases(properties)],
         }
 
     def _case(self, properties: dict[str, Any]) -> dict[str, Any]:
         key: str | None = properties.get("alert_id")
-        alert = next(iter(self._rows(ALERT, key)), None) if key else None
-        sentence = alert[f"sentence_{self._reader.language}"] if alert else None
+        keys = properties.get("alerts") or ([key] if key else [])
+        alerts = self._alerts([one for one in keys if isinstance(one, str)][:_MOST])
+        said = f"sentence_{self._reader.language}"
+        sentence = alerts[0][said] if len(keys) == 1 and alerts else None
         return self._shared(properties) | {
             "sentence": sentence or properties.get(f"title_{self._reader.language}"),
-            "alert": self._link(ALERT, key) if alert and key else None,
+            "alerts": [
+                self._link(ALERT, alert["alert_id"]) | {"sentence": alert[said]} for alert in alerts
+            ],
             "state": self._state(properties["state"]),
+            "cases": [self._opened(case) for case in self._rows(CASE, _kin(properties))],
         }
+
+    def _alerts(self, keys: list[str]) -> list[dict[str, Any]]:
+        """Alerts of a case that the reader may see, in the case's order."""
+        return sorted(self._rows(ALERT, keys), key=lambda row: keys.index(row["alert_id"]))
+
+    def _rows(self, layer: str, fids: list[str]) -> list[dict[str, Any]]:
+        query = self._seen(layer)
+        if query is None or not fids:
+            return []
+        page = self._catalogue.store.page(query.but(fids=tuple(fids)))
+        return [dict(zip(page.names, row, strict=True)) for row in page.rows]
 
     def _shared(self, properties: dict[str, Any]) -> dict[str, Any]:
         city, language = self._catalogue.city, self._reader.language
@@ -93,13 +109,20 @@ class Findings:
             return None
         return self._catalogue.everything(layer).but(skip_geometry=True, limit=_MOST)
 
-    def _rows(self, layer: str, alert: str) -> list[dict[str, Any]]:
-        """Rows of alerts or cases that name an alert."""
-        query = self._seen(layer)
+    def _cases(self, alert: dict[str, Any]) -> list[dict[str, Any]]:
+        """Cases that hold an alert; their time spans the alert's, which an index finds."""
+        query = self._seen(CASE)
         if query is None:
             return []
-        same = {"op": "=", "args": [{"property": "alert_id"}, alert]}
-        page = self._catalogue.store.page(query.but(where=same))
+        start = alert["start_time"]
+        same = {"op": "=", "args": [{"property": "alert_id"}, alert["alert_id"]]}
+        held = {"op": "a_contains", "args": [{"property": "alerts"}, [alert["alert_id"]]]}
+        spans = [
+            {"op": "<=", "args": [{"property": "first_time"}, start]},
+            {"op": ">=", "args": [{"property": "last_time"}, alert.get("end_time") or start]},
+        ]
+        where = {"op": "or", "args": [same, {"op": "and", "args": [*spans, held]}]}
+        page = self._catalogue.store.page(query.but(where=where))
         return [dict(zip(page.names, row, strict=True)) for row in page.rows]
 
     def _points(self, points: list[Any]) -> list[dict[str, str | None]]:
@@ -134,3 +157,8 @@ class Findings:
             url = url or f"{collection_url(self._base, seen.id)}?f=html&lang={language}"
         title = seen.title.say(language) if seen is not None else layer
         return {"layer": title, "id": name, "url": url, "rest": rest}
+
+
+def _kin(case: dict[str, Any]) -> list[str]:
+    """Cases that a case was merged into, or follows."""
+    return [case[name] for name in ("parent_case", "follows") if case.get(name)]

@@ -145,7 +145,7 @@ class LivePipeline:
         due = self._last_at is None or at - self._last_at >= LAST_EVERY
         last_ms = batch.watermark_ms if due else self._last_ms
         with self.store.transaction() as unit:
-            alerts, cases = write_findings(unit, self.store, self.city, events, at=at)
+            alerts, cases = write_findings(unit, self.city, events, at=at)
             if due:
                 self._write_last(unit, at)
             for name, state in states.items():
@@ -173,7 +173,7 @@ class LivePipeline:
         # That was a look ahead: should the source go on, the rules go on from what is stored.
         self._held.clear()
         with self.store.transaction() as unit:
-            write_findings(unit, self.store, self.city, events, at=at)
+            write_findings(unit, self.city, events, at=at)
             self._write_last(unit, at)
         return events
 

@@ -15,7 +15,7 @@ from analytics.history import ROWS_AT_ONCE, row_batches, vessel_batches
 from analytics.references import load_references
 from analytics.rule import Columns, Rule
 from analytics.rules.dark_gap import DarkGap
-from cases.opening import open_cases, write_cases
+from cases.opening import write_cases
 from layers.city import City
 from layers.positions import PositionStore
 from layers.query import Query, SortKey
@@ -32,7 +32,8 @@ class Found:
     Attributes
     ----------
     rows : rows of its feed that it read.
-    events : findings in all; ``new_alerts`` and ``new_cases`` were not there before.
+    events : findings in all; ``new_alerts`` were not there before.
+    new_cases : cases that its alerts opened; others joined cases that other alerts opened.
     """
 
     rule: str
@@ -53,7 +54,8 @@ def detect(
 ) -> list[Found]:
     """Run rules over everything taken in; write their alerts and open the cases.
 
-    Each rule's alerts and cases are one transaction. A second run finds the same ids and changes
+    Alerts and cases of all rules on one feed are one transaction: an episode's alerts open their
+    joint case together, whichever rule found them. A second run finds the same ids and changes
     nothing.
 
     Parameters
@@ -72,10 +74,13 @@ def detect(
             progress(len(found), len(chosen), ", ".join(rule.declaration.id for rule in own))
         stage = registry.preparation(city) if feed == "ais" else None
         events, read = run_batches(own, batches(city, store, home, feed), stage)
+        with store.transaction() as unit:
+            new = {name: _write_alerts(unit, city, told, at) for name, told in events.items()}
+            every = [event for told in events.values() for event in told]
+            opened = set(write_cases(unit, city, every, at=at).opened)
         for name, told in events.items():
-            with store.transaction() as unit:
-                alerts, cases = write_findings(unit, store, city, told, at=at)
-            found[name] = Found(name, read, len(told), alerts, cases)
+            cases = sum(event.id in opened for event in told)
+            found[name] = Found(name, read, len(told), new[name], cases)
     return [found[rule.declaration.id] for rule in chosen]
 
 
@@ -108,14 +113,18 @@ def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns
 
 
 def write_findings(
-    unit: Transaction, store: Store, city: City, events: Sequence[Event], *, at: datetime
+    unit: Transaction, city: City, events: Sequence[Event], *, at: datetime
 ) -> tuple[int, int]:
-    """Write alerts and open a case for each that has none; return how many of each are new."""
+    """Write alerts, and open or widen their cases; return how many of each are new."""
+    alerts = _write_alerts(unit, city, events, at)
+    return alerts, len(write_cases(unit, city, events, at=at).opened)
+
+
+def _write_alerts(unit: Transaction, city: City, events: Sequence[Event], at: datetime) -> int:
     if not events:
-        return 0, 0
-    alerts = unit.upsert(city.layer("alert"), to_frame(events), at=at, source="analytics")
-    cases = write_cases(unit, store, city, open_cases(city, events, at=at), at=at)
-    return alerts.inserted, cases.inserted
+        return 0
+    rows = to_frame(events)
+    return unit.upsert(city.layer("alert"), rows, at=at, source="analytics").inserted
 
 
 def evaluate(city: City, store: Store, truth: Path) -> list[scoring.Score]:

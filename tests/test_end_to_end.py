@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import geopandas as gpd
+import orjson
 import pandas as pd
 import pytest
 
@@ -35,7 +36,7 @@ def test_the_demo_city_finds_what_was_planted_and_nothing_else(
         assert row["silent"] == row["near_misses"], row
 
 
-def test_each_event_opened_one_case(demo: DemoCity, pudong_folder: Path, tmp_path: Path) -> None:
+def test_each_alert_is_in_one_case(demo: DemoCity, pudong_folder: Path, tmp_path: Path) -> None:
     store = demo.store
     frames = {}
     for layer in ("alert", "case_event"):
@@ -53,8 +54,15 @@ def test_each_event_opened_one_case(demo: DemoCity, pudong_folder: Path, tmp_pat
         )
         assert done.status == 0, done.error
         frames[layer] = gpd.read_file(file)
-    assert sorted(frames["case_event"]["alert_id"]) == sorted(frames["alert"]["alert_id"])
-    assert set(frames["case_event"]["state"]) == {"found"}
+    cases = frames["case_event"]
+    running = cases[cases["state"] == "found"]
+    held = [key for text in running["alerts"] for key in orjson.loads(text)]
+    assert sorted(held) == sorted(frames["alert"]["alert_id"])
+    assert set(cases["state"]) <= {"found", "merged"}
+    assert set(cases.loc[cases["state"] == "merged", "parent_case"]) <= set(running["case_id"])
+    joint = running["joint"] == "vessel"
+    assert (running.loc[~joint, "alerts"].map(orjson.loads).map(len) == 1).all()
+    assert (running.loc[joint, "alerts"].map(orjson.loads).map(len) > 1).any()
 
 
 def test_a_second_start_finds_everything_there(demo: DemoCity, pudong_folder: Path) -> None:

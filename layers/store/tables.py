@@ -237,6 +237,8 @@ def layer_tables(spec: LayerSpec, backend: Backend) -> LayerTables:
             Index(f"ix_{name}_time_brin", moment, postgresql_using="brin")
         else:
             Index(f"ix_{name}_time", moment)
+    for indexed in spec.indexed:
+        Index(f"ix_{name}_by_{indexed}"[:63], current.c[indexed])
     history = Table(
         f"{name}_history",
         metadata,

@@ -1,4 +1,4 @@
-"""Each event opens one case; people's work on it is never undone."""
+"""Alerts of other rules open a case each; people's work on it is never undone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 import shapely
 
 from analytics.event import Event, Evidence
-from cases.opening import case_id, open_cases, write_cases
+from cases.episodes import case_id
+from cases.opening import open_cases, write_cases
 from cases.states import FINAL, OPENING, TITLES, TRANSITIONS, TransitionError, check_step
 from layers.city import City
 from layers.query import Query
@@ -50,8 +51,9 @@ def store(city: City, tmp_path: Path) -> Store:
 
 def write(store: Store, city: City, events: list[Event], at: datetime = AT) -> tuple[int, int]:
     with store.transaction() as unit:
-        count = write_cases(unit, store, city, open_cases(city, events, at=at), at=at)
-    return count.inserted, count.unchanged
+        written = write_cases(unit, city, events, at=at)
+    assert not written.changed
+    return len(written.opened), len(events) - len(written.opened)
 
 
 def test_a_case_says_what_where_who_and_until_when(city: City) -> None:

@@ -126,3 +126,10 @@ class TestJsonSchema:
     def test_accepts_what_the_layer_accepts(self, row: dict[str, Any], valid: bool) -> None:
         validator = jsonschema.Draft202012Validator(json_schema(layer()))
         assert validator.is_valid(row) is valid
+
+
+def test_what_is_indexed_is_a_plain_property() -> None:
+    assert layer(indexed=["depth_m"]).indexed == ("depth_m",)
+    for name in ("absent", "more"):
+        with pytest.raises(ValidationError, match=f"indexed: '{name}' is no property, or a nested"):
+            layer(indexed=[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from analytics.event import Comparison, Event, Evidence, Measure, to_frame
+from cases.episodes import case_id
 from cases.opening import open_cases
 from layers.city import City
 from layers.store import Store, open_store
@@ -72,14 +74,18 @@ EVENT = Event(
 )
 
 
+MOVED = replace(EVENT, rule="loitering", subject="725000001", severity="minor")
+LATER = replace(MOVED, start_ms=MOVED.start_ms + 3_600_000, end_ms=MOVED.end_ms + 7_200_000)
+
+
 @pytest.fixture(scope="module")
 def found(city: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = open_store(str(tmp_path_factory.mktemp("found") / "city.gpkg"), city)
     fill(store, city, 3, ["weighing", "wim_station", "navigation_mark"])
     with store.transaction() as writing:
         for layer, rows in (
-            ("alert", to_frame([EVENT])),
-            ("case_event", open_cases(city, [EVENT], at=AT)),
+            ("alert", to_frame([EVENT, MOVED, LATER])),
+            ("case_event", open_cases(city, [EVENT, MOVED, LATER], at=AT)),
         ):
             spec = city.layer(layer)
             store_rows: gpd.GeoDataFrame = rows
@@ -129,6 +135,15 @@ def test_records_registers_and_cases_are_links_that_lead_somewhere(pages: TestCl
     assert all(pages.get(link).status_code == 200 for link in links)
     assert f"/collections/alert/items/{EVENT.id}" in pages.get(case).text
     assert not any("resident" in end or "not-kept" in end for end in ends)
+
+
+def test_a_joint_case_and_its_alerts_lead_to_one_another(pages: TestClient) -> None:
+    case = f"case_event/items/{case_id(MOVED.id)}"
+    text = page(pages, case)
+    assert all(f"/alert/items/{one.id}" in text for one in (MOVED, LATER))
+    assert "2 findings (2 × none): 725000001" in plain(text)
+    assert all(case in page(pages, f"alert/items/{one.id}") for one in (MOVED, LATER))
+    assert case not in page(pages, f"alert/items/{EVENT.id}")
 
 
 def test_a_reader_is_linked_only_to_what_he_may_see(city: City, found: Store) -> None:

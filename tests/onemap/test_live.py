@@ -14,7 +14,9 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
+from analytics.event import Event
 from analytics.rule import RULES as rule_kinds
+from cases.opening import open_cases
 from ingest.live import LiveDecoder
 from ingest.sources.file import read_lines
 from ingest.sources.line import Line
@@ -30,6 +32,7 @@ from tests.running import DemoCity
 pytestmark = pytest.mark.xdist_group("demo")
 # All that read AIS: each must find live what it finds in history.
 RULES = {kind for kind, rule in rule_kinds.items() if rule.feed == "ais"}
+REFERENCES = ("marine_zone", "vessel_registry", "ais_reception")
 AT = datetime(2020, 7, 2, tzinfo=UTC)
 
 
@@ -95,6 +98,13 @@ def alerts(store: Store) -> list[tuple[object, ...]]:
     return list(zip(*said, evidence, places, strict=True))
 
 
+def cases(frame: gpd.GeoDataFrame) -> dict[str, tuple[object, ...]]:
+    """What cases hold, by id; in which order their alerts came is left out."""
+    names = ["alert_id", "state", "alerts", "event_type", "severity", "departments", "title_en"]
+    rows = zip(frame["case_id"], *(frame[name] for name in names), strict=True)
+    return {str(key): (*map(str, row),) for key, *row in rows}
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_live_finds_what_batch_finds_byte_for_byte(
     demo: DemoCity, city: City, references: Path, tmp_path: Path, seed: int
@@ -102,11 +112,16 @@ def test_live_finds_what_batch_finds_byte_for_byte(
     store, home = open_copy(references, tmp_path / "live", city)
     live = LivePipeline(city, store, home, "test")
     everything = lines(demo)
+    told: list[Event] = []
     for start, end in cuts(len(everything), seed):
-        live.commit(live.decoder.feed(everything[start:end]), at=AT)
-    live.commit(live.decoder.finish(), at=AT)
-    live.finish(at=AT)
+        told += live.commit(live.decoder.feed(everything[start:end]), at=AT).events
+    told += live.commit(live.decoder.finish(), at=AT).events
+    told += live.finish(at=AT)
     found = alerts(store)
+    # One case for each vessel and episode, as if all alerts had come at once.
+    kept = store.frame(Query("case_event"))
+    assert cases(kept) == cases(open_cases(city, told, at=AT))
+    assert 3 < len(kept) < len({event.id for event in told})
     store.close()
     batch = open_store(str(demo.store), city)
     expected = alerts(batch)
@@ -150,6 +165,8 @@ def test_a_feed_killed_at_any_commit_goes_on_and_finds_the_same(
             store.close()
     assert done == 4
     found = alerts(store)
+    joined = [key for row in store.frame(Query("case_event"))["alerts"] for key in row]
+    assert sorted(joined) == sorted(store.frame(Query("alert"))["alert_id"])
     fixes = PositionStore(home.positions).scan("ais")
     store.close()
     batch_store = open_store(str(demo.store), city)
