@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 from analytics import registry
 from analytics.feeds import FIX, take
 from analytics.history import vessel_batches
+from analytics.names import Names
 from analytics.preparation.devices import ASIDE, BUOY
+from analytics.preparation.parameters import PreparationParameters
+from analytics.preparation.statics import Statics
 from analytics.rule import Columns
 from analytics.tracks import name_of
 from layers.city import City
@@ -34,6 +37,23 @@ SCHEMA = pa.schema(
         ("net_buoy", pa.bool_()),
         ("aside", pa.string()),  # why it is none of a vessel; null where it is
         ("quality", pa.uint16()),  # bits of `layers.positions.Quality`
+        ("pid", pa.string()),
+    ]
+)
+# One version of what a vessel says of itself, from its first message to the next version's.
+IDENTITY_SCHEMA = pa.schema(
+    [
+        ("mmsi", pa.string()),
+        ("valid_from", pa.timestamp("ms", "UTC")),
+        ("valid_to", pa.timestamp("ms", "UTC")),  # null for the last one
+        ("name", pa.string()),
+        ("name_keys", pa.list_(pa.string())),  # normalised, see `analytics.names`
+        ("callsign", pa.string()),
+        ("imo", pa.int64()),
+        ("ship_type", pa.int16()),
+        ("length_m", pa.float64()),
+        ("destination", pa.string()),
+        ("net_buoy", pa.bool_()),  # by its name
         ("pid", pa.string()),
     ]
 )
@@ -97,7 +117,7 @@ def export(
     end_ms: int | None = None,
     mmsi: frozenset[str] | None = None,
 ) -> int:
-    """Write positions to a file, day by day, so that memory stays bounded; return their number.
+    """Write positions to a file, a UTC day at a time for bounded memory; return their number.
 
     Raises
     ------
@@ -117,3 +137,48 @@ def export(
     except OSError as failure:
         raise OnemapError(f"{out}: can't be written: {failure}") from failure
     return written
+
+
+def identities(city: City, home: Home, out: Path) -> int:
+    """Write every version of every vessel's static data as Parquet; return their number.
+
+    Raises
+    ------
+    OnemapError
+        for a file that can't be written.
+    """
+    names = Names(PreparationParameters.model_validate(city.preparation.ais).names)
+    versions: dict[str, list[Statics]] = {}
+    for columns in prepared(city, home):
+        told: list[tuple[str, Statics | None]] = list(
+            zip(columns["mover"], columns["said"], strict=True)
+        )
+        for mover, said in dict.fromkeys(told):
+            known = versions.setdefault(str(mover), [])
+            if said is not None and (not known or known[-1] != said):
+                known.append(said)
+    rows = []
+    for mover in sorted(versions):
+        ends = [*(later.t for later in versions[mover][1:]), None]
+        for said, end in zip(versions[mover], ends, strict=True):
+            rows.append(
+                {
+                    "mmsi": mover,
+                    "valid_from": said.t,
+                    "valid_to": end,
+                    "name": said.name,
+                    "name_keys": list(names.keys(said.name)) if said.name else [],
+                    "callsign": said.callsign,
+                    "imo": said.imo,
+                    "ship_type": said.ship_type,
+                    "length_m": said.length_m,
+                    "destination": said.destination,
+                    "net_buoy": bool(said.name) and names.is_buoy(said.name),
+                    "pid": said.pid,
+                }
+            )
+    try:
+        pq.write_table(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), out)
+    except OSError as failure:
+        raise OnemapError(f"{out}: can't be written: {failure}") from failure
+    return len(rows)

@@ -12,6 +12,7 @@ from onemap.commands.options import CityOption, JsonOption, StoreOption, now, op
 from onemap.pipeline import learn_reception
 from onemap.terminal import out, print_json
 from onemap.tracks import export as write
+from onemap.tracks import identities as write_identities
 
 app = typer.Typer(no_args_is_help=True, help="Tracks of vessels: export, and reception learned.")
 _DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -48,6 +49,22 @@ def export(
         print_json({"rows": rows, "file": str(target)})
     else:
         out.print(f"{rows:,} positions written to {target}")
+
+
+@app.command()
+def identities(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.")],
+    city: CityOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what each vessel said of itself, version by version, with its normalised names."""
+    with opened(city, store) as at:
+        rows = write_identities(at.city, at.home, target)
+    if as_json:
+        print_json({"rows": rows, "file": str(target)})
+    else:
+        out.print(f"{rows:,} versions written to {target}")
 
 
 @app.command()
