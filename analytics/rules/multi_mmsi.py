@@ -9,6 +9,7 @@ Whether one hull can have been at both places is told, not judged.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from analytics.preparation.statics import Statics
 from analytics.rule import Columns, Parameters, Rule, State, register
 from analytics.tracks import distance_m
 from analytics.vessel_wording import told, who
-from analytics.vessels import Fix, fix_at
+from analytics.vessels import Fix, fixes_at
 from analytics.wording import place
 from layers.text import Text
 
@@ -59,6 +60,7 @@ class MultiMmsi(Rule):
     feed = "ais"
     title = Text(en="Several MMSIs on one hull", zh="一船多码")
     parameters_model = MultiMmsiParameters
+    compares = True
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -70,24 +72,33 @@ class MultiMmsi(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in; in the order of time, since it compares vessels."""
-        days = city_days(columns["t"], self.references.zone)
-        counts = self.applies(days)
         events = []
         rows = np.flatnonzero(columns["turn"])
         t, mover = columns["t"][rows], columns["mover"][rows]
-        for _, _, row in sorted(zip(t.tolist(), mover.tolist(), rows.tolist(), strict=True)):
+        days = city_days(t, self.references.zone)
+        turns = zip(
+            t.tolist(),
+            mover.tolist(),
+            rows.tolist(),
+            fixes_at(columns, rows),
+            days.tolist(),
+            self.applies(days).tolist(),
+            strict=True,
+        )
+        keys_of = lru_cache(maxsize=65_536)(self._keys)
+        for _, mmsi, row, fix, day, counts in sorted(turns):
             said: Statics | None = columns["said"][row]
-            if said is None or not counts[row]:
+            keys = keys_of(said.imo, said.callsign) if said is not None and counts else ()
+            if said is None or not keys:
                 continue
-            mmsi, fix = str(columns["mover"][row]), fix_at(columns, row)
-            for key in self._keys(said):
+            for key in keys:
                 heard = state["keys"].setdefault(key, {})
                 for other, last in sorted(heard.items()):
                     pair = "|".join(sorted((mmsi, other)))
                     fresh = fix.t - last[0] <= self.parameters.window_s * 1000
-                    if other == mmsi or not fresh or state["raised"].get(pair) == int(days[row]):
+                    if other == mmsi or not fresh or state["raised"].get(pair) == day:
                         continue
-                    state["raised"][pair] = int(days[row])
+                    state["raised"][pair] = day
                     events.append(self._tell(key, mmsi, said, fix, other, last))
                 heard[mmsi] = [*fix, said.name]
         return events
@@ -102,9 +113,9 @@ class MultiMmsi(Rule):
                 del state["keys"][key]
         return []
 
-    def _keys(self, said: Statics) -> list[str]:
-        callsign = said.callsign.strip().upper()
-        keys = [f"IMO {said.imo}"] if is_imo(said.imo) else []
+    def _keys(self, imo: int, callsign: str) -> list[str]:
+        callsign = callsign.strip().upper()
+        keys = [f"IMO {imo}"] if is_imo(imo) else []
         if len(callsign) >= self.parameters.min_callsign and self._callsign.fullmatch(callsign):
             keys.append(f"call sign {callsign}")
         return keys

@@ -55,14 +55,15 @@ class NameMmsiMismatch(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in."""
-        days = city_days(columns["t"], self.references.zone)
+        rows = np.flatnonzero(columns["turn"])
+        days = city_days(columns["t"][rows], self.references.zone)
         counts = self.applies(days)
         events = []
-        for row in np.flatnonzero(columns["turn"]).tolist():
+        for row, day, counted in zip(rows.tolist(), days.tolist(), counts.tolist(), strict=True):
             said: Statics | None = columns["said"][row]
-            if said is None or not counts[row] or not self._names.claims_fishing(said.name):
+            if said is None or not counted or not self._names.claims_fishing(said.name):
                 continue
-            mmsi, day = str(columns["mover"][row]), int(days[row])
+            mmsi = str(columns["mover"][row])
             name = "|".join(self._names.keys(said.name))
             raised = state["raised"].setdefault(mmsi, {})
             entry = self._other(said, mmsi, day) if raised.get(name) != day else None
