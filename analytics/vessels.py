@@ -262,16 +262,6 @@ def fix_at(columns: Columns, i: int) -> Fix:
     )
 
 
-def fixes_at(columns: Columns, rows: Longs) -> list[Fix]:
-    """Take the positions from many rows: what `fix_at` gives for each."""
-    names = ("t", "lon", "lat", "sog_mps", "cog_deg", "pid")
-    t, lon, lat, sog, cog, pid = (columns[name][rows].tolist() for name in names)
-    return [
-        Fix(a, b, c, None if d != d else round(d, 3), None if e != e else round(e, 3), str(f))
-        for a, b, c, d, e, f in zip(t, lon, lat, sog, cog, pid, strict=True)
-    ]
-
-
 def _number(value: Any) -> float | None:
     number = round(float(value), 3)
     return None if number != number else number

@@ -96,7 +96,7 @@ class Encounter(Rule):
         for slot in sorted(new):
             held = [Spot(*one) for one in state["slots"].get(str(slot), [])]
             spots = held + sorted(new[slot])
-            state["slots"][str(slot)] = [list(spot) for spot in spots]
+            state["slots"][str(slot)] = [tuple(spot) for spot in spots]
             for i, j, far in _touches(spots, len(held), self.parameters.max_distance_m):
                 event = self._touch(state["runs"], slot, spots[i], spots[j], far)
                 events += [] if event is None else [event]

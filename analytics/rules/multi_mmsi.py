@@ -9,6 +9,7 @@ Whether one hull can have been at both places is told, not judged.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,7 @@ from analytics.preparation.statics import Statics
 from analytics.rule import Columns, Parameters, Rule, State, register
 from analytics.tracks import distance_m
 from analytics.vessel_wording import told, who
-from analytics.vessels import Fix, fixes_at
+from analytics.vessels import Fix, fix_at
 from analytics.wording import place
 from layers.text import Text
 
@@ -80,27 +81,32 @@ class MultiMmsi(Rule):
             t.tolist(),
             mover.tolist(),
             rows.tolist(),
-            fixes_at(columns, rows),
             days.tolist(),
             self.applies(days).tolist(),
             strict=True,
         )
         keys_of = lru_cache(maxsize=65_536)(self._keys)
-        for _, mmsi, row, fix, day, counts in sorted(turns):
+        # Rows of this batch stand for what was heard until it is asked for, or the batch ends.
+        touched: dict[str, State] = {}
+        for when, mmsi, row, day, counts in sorted(turns):
             said: Statics | None = columns["said"][row]
             keys = keys_of(said.imo, said.callsign) if said is not None and counts else ()
             if said is None or not keys:
                 continue
             for key in keys:
-                heard = state["keys"].setdefault(key, {})
-                for other, last in sorted(heard.items()):
+                heard = touched[key] = state["keys"].setdefault(key, {})
+                for other in sorted(heard.keys() - {mmsi}):
+                    last = heard[other] = _heard(columns, heard[other])
                     pair = "|".join(sorted((mmsi, other)))
-                    fresh = fix.t - last[0] <= self.parameters.window_s * 1000
-                    if other == mmsi or not fresh or state["raised"].get(pair) == day:
+                    fresh = when - last[0] <= self.parameters.window_s * 1000
+                    if not fresh or state["raised"].get(pair) == day:
                         continue
                     state["raised"][pair] = day
+                    fix = fix_at(columns, row)
                     events.append(self._tell(key, mmsi, said, fix, other, last))
-                heard[mmsi] = [*fix, said.name]
+                heard[mmsi] = row
+        for heard in touched.values():
+            heard.update([(mmsi, _heard(columns, last)) for mmsi, last in heard.items()])
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -121,7 +127,7 @@ class MultiMmsi(Rule):
         return keys
 
     def _tell(
-        self, key: str, mmsi: str, said: Statics, fix: Fix, other: str, last: list[Any]
+        self, key: str, mmsi: str, said: Statics, fix: Fix, other: str, last: Sequence[Any]
     ) -> Event:
         p, before = self.parameters, Fix(*last[:6])
         far, seconds = distance_m(before, fix), (fix.t - before.t) / 1000
@@ -163,6 +169,11 @@ class MultiMmsi(Rule):
         both = tuple(sorted((mmsi, other)))
         apart = f"{other}|{fix.t}"
         return self.event(mmsi, span, point, p.confidence, evidence, sentence, both, apart)
+
+
+def _heard(columns: Columns, last: Any) -> Sequence[Any]:
+    """What is kept of a row of a batch: its position and the name; else what was kept."""
+    return (*fix_at(columns, last), columns["said"][last].name) if isinstance(last, int) else last
 
 
 def is_imo(number: int) -> bool:
