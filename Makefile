@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check unit cite fuzz bench clean system-packages
+.PHONY: help install run test check unit test-spark cite fuzz bench clean system-packages
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -41,6 +41,11 @@ check: $(VENV)/installed-tests  ## lint, types, import layering
 
 unit: $(VENV)/installed-tests  ## the tests alone
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+
+test-spark: $(VENV)/installed-tests  ## rules over Spark DataFrames (450 MB of PySpark, Java 17); no part of make test
+	@java -version 2>/dev/null || { echo "Spark needs Java 17 (Debian: openjdk-17-jre-headless)"; exit 1; }
+	@$(PIP) install --constraint constraints.txt --editable '.[spark]'
+	ONEMAP_SPARK=1 $(BIN)/python -m pytest -n 0 tests/spark
 
 cite: $(VENV)/installed-tests  ## put the standards' test suites to a running server: passed, failed, skipped (URL=… for another)
 	@$(BIN)/python -m tests.cite $(URL)

@@ -17,6 +17,8 @@ from analytics.rule import Columns, State
 from analytics.tracks import distance_m, haversine_m
 from analytics.vessels import Fix, fix_at, usable_fixes
 
+_METRES_A_DEGREE = 111_200.0
+
 
 class JumpLimits(NamedTuple):
     """See the module; SI units."""
@@ -84,6 +86,9 @@ def _walk(limits: JumpLimits, own: State, columns: Columns, rows: list[int]) -> 
 
 
 def _is_jump(limits: JumpLimits, a: Fix, b: Fix) -> bool:
+    # No way along the sphere is longer than that along a parallel and a meridian.
+    if _METRES_A_DEGREE * (abs(a.lon - b.lon) + abs(a.lat - b.lat)) <= limits.min_distance_m:
+        return False
     far = distance_m(a, b)
     return far > limits.min_distance_m and far > limits.max_speed_mps * (b.t - a.t) / 1000
 

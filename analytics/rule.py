@@ -28,6 +28,17 @@ Columns = dict[str, npt.NDArray[Any]]
 State = dict[str, Any]
 
 
+class Prepared(Columns):
+    """Columns that passed the preparation, with what rules make of them and share.
+
+    Attributes
+    ----------
+    tracks : rows and bounds of `analytics.tracks.Tracks`, once they were made.
+    """
+
+    tracks: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+
+
 class Parameters(BaseModel):
     """Base of a rule's typed parameters; units stand in the names."""
 
@@ -43,12 +54,14 @@ class Rule(ABC):
     feed : name of the columns it reads: ``ais``, ``gps``, ``weighing`` or ``camera_detection``.
     title : what it looks for.
     parameters_model : its typed parameters.
+    compares : whether it needs the rows of all movers together, in the order of time.
     """
 
     kind: ClassVar[str]
     feed: ClassVar[str]
     title: ClassVar[Text]
     parameters_model: ClassVar[type[Parameters]]
+    compares: ClassVar[bool] = False
 
     def __init__(self, declaration: RuleDeclaration, references: References) -> None:
         self.declaration = declaration
@@ -132,8 +145,9 @@ def register(rule: _R) -> _R:
 
 
 def dump_state(state: State) -> bytes:
-    """Write a state as JSON with sorted keys."""
-    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    """Write a state as JSON with sorted keys; arrays of numbers become lists."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(state, option=options)
 
 
 def load_state(stored: bytes | None) -> State:

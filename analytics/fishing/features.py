@@ -367,4 +367,5 @@ def _one(
         # Two rows before the last are always kept: short windows have three.
         old = int(np.searchsorted(kept[:, _T], kept[-1, _T] - _DAY_MS, side="right"))
         kept = kept[min(old, m - 3) :]
-    return {"kept": kept.tolist(), "spell": spell.tolist(), "features": before.tolist()}
+    # An array takes a twentieth of the memory of lists; a stored state has lists.
+    return {"kept": kept, "spell": spell.tolist(), "features": before.tolist()}

@@ -34,6 +34,7 @@ _ARRAYS: dict[str, Any] = {
     "right": np.int64,
     "value": np.float64,
 }
+_BLOCK = 64
 _LEAF = -1
 _HOUR_MEAN = FEATURES.index("speed_mean_1h")
 
@@ -215,13 +216,14 @@ def _sum(
     value: Floats,
     out: Floats,
 ) -> None:
-    """Add the leaves that each row comes to."""
-    for i in range(len(x)):
+    """Add the leaves that each row comes to, tree by tree for rows that stay in the cache."""
+    for start in range(0, len(x), _BLOCK):
         for root in roots:
-            node = root
-            while feature[node] >= 0:
-                node = left[node] if x[i, feature[node]] <= threshold[node] else right[node]
-            out[i] += value[node]
+            for i in range(start, min(start + _BLOCK, len(x))):
+                node = root
+                while feature[node] >= 0:
+                    node = left[node] if x[i, feature[node]] <= threshold[node] else right[node]
+                out[i] += value[node]
 
 
 @numba.njit(cache=True)

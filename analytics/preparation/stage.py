@@ -13,7 +13,7 @@ from analytics.names import Names
 from analytics.preparation import devices
 from analytics.preparation.parameters import PreparationParameters
 from analytics.preparation.statics import Statics, versions
-from analytics.rule import Columns, State, rows
+from analytics.rule import Columns, Prepared, State, rows
 from layers.positions import Quality
 
 NO_SEGMENT = -1
@@ -78,14 +78,14 @@ class Preparation:
         for mover, version, open_turn in zip(movers, last, waiting.tolist(), strict=True):
             kept = None if version is None else list(version)
             state[mover] = [*state[mover][:4], kept, open_turn]
-        return {
-            **columns,
-            "segment": starts,
-            "aside": aside,
-            "said": said[number] if len(said) else np.empty(0, object),
-            "version": number,
-            "turn": turn,
-        }
+        return Prepared(
+            columns,
+            segment=starts,
+            aside=aside,
+            said=said[number] if len(said) else np.empty(0, object),
+            version=number,
+            turn=turn,
+        )
 
     def flush(self, state: State, watermark_ms: int) -> None:
         """Forget senders that no later row belongs to."""

@@ -88,24 +88,27 @@ class ClosedZoneFishing(Rule):
         if not len(tracks.rows):
             return []
         features = features_of.update(state["past"], _columns(tracks))
-        score = self._model.score(features)
         within, zones = self._within(tracks)
         speed = tracks.take("sog_mps")
         slow, fast = self.parameters.speed_mps
         with np.errstate(invalid="ignore"):
             at_work = np.isnan(speed) | ((speed >= slow) & (speed <= fast))
-        fishes = within & at_work & ~lying(features) & (score >= self.parameters.min_score)
+        fishes = within & at_work & ~lying(features)
+        score = np.zeros(len(fishes))
+        score[fishes] = self._model.score(features[fishes])
+        fishes &= score >= self.parameters.min_score
         events = []
         for track, key in enumerate(tracks.keys):
             first, end = int(tracks.bounds[track]), int(tracks.bounds[track + 1])
             if not fishes[first:end].any() and key not in state["spells"]:
                 continue
-            for at in range(first, end):
-                if not fishes[at]:
-                    self._rest(state["spells"], key)
-                elif self._work(state["spells"], tracks, key, at, float(score[at]), zones[:, at]):
+            for at in (first + np.flatnonzero(fishes[first:end])).tolist():
+                self._rest(state["spells"], key, at - first)
+                first = at + 1
+                if self._work(state["spells"], tracks, key, at, float(score[at]), zones[:, at]):
                     reasons = self._model.reasons(features[at], 3)
                     events.append(self._tell(tracks, track, at, state["spells"][key], reasons))
+            self._rest(state["spells"], key, end - first)
         return [event for event in events if event is not None]
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -134,10 +137,11 @@ class ClosedZoneFishing(Rule):
         within: Bools = zones.any(axis=0) & ~exempt & self.applies(days)
         return within, zones
 
-    def _rest(self, spells: State, key: str) -> None:
+    def _rest(self, spells: State, key: str, fixes: int) -> None:
+        """Take in a number of positions in a row that are no work."""
         one = spells.get(key)
         if one is not None:
-            one["away"] += 1
+            one["away"] += fixes
             if one["away"] >= self.parameters.exit_fixes:
                 del spells[key]
 
@@ -146,7 +150,8 @@ class ClosedZoneFishing(Rule):
     ) -> bool:
         """Take a position of work in; whether it completes a spell."""
         p, row = self.parameters, int(tracks.rows[at])
-        t, x, y = (tracks.columns[name][row].item() for name in ("t", "x", "y"))
+        columns = tracks.columns
+        t, x, y = int(columns["t"][row]), float(columns["x"][row]), float(columns["y"][row])
         one = spells.get(key)
         if one is None or t - one["last"] > p.max_gap_s * 1000:
             one = {"start": t, "last": t, "x": x, "y": y, "length": 0.0, "fixes": 0, "scores": 0.0}
@@ -155,8 +160,9 @@ class ClosedZoneFishing(Rule):
         one["length"] += float(np.hypot(x - one["x"], y - one["y"]))
         one.update(last=t, x=x, y=y, away=0, fixes=one["fixes"] + 1, scores=one["scores"] + score)
         if not one["told"]:
-            own = [self._closed[number].zone_id for number in np.flatnonzero(zones)]
-            one["zones"] = sorted({*one["zones"], *own})
+            for zone, within in zip(self._closed, zones.tolist(), strict=True):
+                if within and zone.zone_id not in one["zones"]:
+                    one["zones"] = sorted({*one["zones"], zone.zone_id})
             if len(one["points"]) < _MOST_POINTS:
                 one["points"].append(str(tracks.columns["pid"][row]))
         enough = (

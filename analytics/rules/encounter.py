@@ -11,6 +11,7 @@ thresholds: Global Fishing Watch's encounters (10 min, 500 m, 2 h, median below 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,7 @@ class Encounter(Rule):
     feed = "ais"
     title = Text(en="Meetings at sea", zh="海上会船")
     parameters_model = EncounterParameters
+    compares = True
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -94,7 +96,7 @@ class Encounter(Rule):
         for slot in sorted(new):
             held = [Spot(*one) for one in state["slots"].get(str(slot), [])]
             spots = held + sorted(new[slot])
-            state["slots"][str(slot)] = [list(spot) for spot in spots]
+            state["slots"][str(slot)] = [tuple(spot) for spot in spots]
             for i, j, far in _touches(spots, len(held), self.parameters.max_distance_m):
                 event = self._touch(state["runs"], slot, spots[i], spots[j], far)
                 events += [] if event is None else [event]
@@ -137,13 +139,22 @@ class Encounter(Rule):
         counts = self.applies(days)
         if self._exempt and len(own):
             counts &= ~inside_at(self._exempt, at["lon"], at["lat"], days).any(axis=0)
+        chosen = np.flatnonzero(counts)
+        places, own = {n: values[chosen].tolist() for n, values in at.items()}, own[chosen]
         found: dict[int, list[Spot]] = {}
-        for k in np.flatnonzero(counts).tolist():
-            found.setdefault(int(slot[k]), []).append(
-                self._spot(
-                    tracks, int(b[own[k]]), {n: float(at[n][k]) for n in at}, float(speed[own[k]])
-                )
+        for k, (one, when) in enumerate(
+            zip(_ends(tracks, b[own]), slot[chosen].tolist(), strict=True)
+        ):
+            spot = Spot(
+                one[0],
+                round(places["x"][k], 2),
+                round(places["y"][k], 2),
+                round(places["lon"][k], 7),
+                round(places["lat"][k], 7),
+                round(float(speed[own[k]]), 3),
+                *one[1:],
             )
+            found.setdefault(when, []).append(spot)
         return found
 
     def _pairs(self, last: State, tracks: Tracks) -> tuple[list[npt.NDArray[Any]], Longs]:
@@ -164,22 +175,6 @@ class Encounter(Rule):
         for key, end in zip(tracks.keys, (tracks.bounds[1:] - 1).tolist(), strict=True):
             last[key] = [values[end].item() for values in taken]
         return a, np.concatenate([within, firsts]).astype(np.int64)
-
-    def _spot(self, tracks: Tracks, place_: int, at: dict[str, float], speed: float) -> Spot:
-        row = int(tracks.rows[place_])
-        said = tracks.columns["said"][row]
-        return Spot(
-            tracks.keys[tracks.track_of(place_)],
-            round(at["x"], 2),
-            round(at["y"], 2),
-            round(at["lon"], 7),
-            round(at["lat"], 7),
-            round(speed, 3),
-            int(tracks.columns["nav"][row]) in LYING,
-            str(tracks.columns["pid"][row]),
-            "" if said is None else said.name,
-            0 if said is None else said.ship_type,
-        )
 
     def _touch(self, runs: State, slot: int, a: Spot, b: Spot, far: float) -> Event | None:
         exempt = self.parameters.exempt_ship_types
@@ -250,6 +245,17 @@ class Encounter(Rule):
         both = tuple(sorted(ids))
         pair = f"{a.track}|{b.track}"
         return self.event(both[0], span, point, p.confidence, evidence, sentence, both, pair)
+
+
+def _ends(tracks: Tracks, places: Longs) -> Iterator[tuple[str, bool, str, str, int]]:
+    """Track, whether lying, id, name and type of ship at places of the tracks' rows."""
+    rows = tracks.rows[places]
+    track = np.searchsorted(tracks.bounds, places, side="right") - 1
+    lying = np.isin(tracks.columns["nav"][rows], LYING)
+    pids, said = tracks.columns["pid"][rows], tracks.columns["said"][rows]
+    for number, lies, pid, own in zip(track.tolist(), lying.tolist(), pids, said, strict=True):
+        name, kind = ("", 0) if own is None else (own.name, own.ship_type)
+        yield tracks.keys[number], lies, str(pid), name, kind
 
 
 def _touches(spots: list[Spot], held: int, within_m: float) -> list[tuple[int, int, float]]:

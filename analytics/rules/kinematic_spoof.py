@@ -200,7 +200,7 @@ class KinematicSpoof(Rule):
         p, row = self.parameters, int(tracks.rows[at])
         land, point = (
             self.references.land,
-            shapely.Point(tracks.take("x")[at], tracks.take("y")[at]),
+            shapely.Point(tracks.columns["x"][row], tracks.columns["y"][row]),
         )
         assert land is not None
         inland, fix = float(shapely.distance(shapely.boundary(land), point)), tracks.fix(at)

@@ -9,6 +9,8 @@ Whether one hull can have been at both places is told, not judged.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,7 @@ class MultiMmsi(Rule):
     feed = "ais"
     title = Text(en="Several MMSIs on one hull", zh="一船多码")
     parameters_model = MultiMmsiParameters
+    compares = True
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -70,26 +73,40 @@ class MultiMmsi(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in; in the order of time, since it compares vessels."""
-        days = city_days(columns["t"], self.references.zone)
-        counts = self.applies(days)
         events = []
         rows = np.flatnonzero(columns["turn"])
         t, mover = columns["t"][rows], columns["mover"][rows]
-        for _, _, row in sorted(zip(t.tolist(), mover.tolist(), rows.tolist(), strict=True)):
+        days = city_days(t, self.references.zone)
+        turns = zip(
+            t.tolist(),
+            mover.tolist(),
+            rows.tolist(),
+            days.tolist(),
+            self.applies(days).tolist(),
+            strict=True,
+        )
+        keys_of = lru_cache(maxsize=65_536)(self._keys)
+        # Rows of this batch stand for what was heard until it is asked for, or the batch ends.
+        touched: dict[str, State] = {}
+        for when, mmsi, row, day, counts in sorted(turns):
             said: Statics | None = columns["said"][row]
-            if said is None or not counts[row]:
+            keys = keys_of(said.imo, said.callsign) if said is not None and counts else ()
+            if said is None or not keys:
                 continue
-            mmsi, fix = str(columns["mover"][row]), fix_at(columns, row)
-            for key in self._keys(said):
-                heard = state["keys"].setdefault(key, {})
-                for other, last in sorted(heard.items()):
+            for key in keys:
+                heard = touched[key] = state["keys"].setdefault(key, {})
+                for other in sorted(heard.keys() - {mmsi}):
+                    last = heard[other] = _heard(columns, heard[other])
                     pair = "|".join(sorted((mmsi, other)))
-                    fresh = fix.t - last[0] <= self.parameters.window_s * 1000
-                    if other == mmsi or not fresh or state["raised"].get(pair) == int(days[row]):
+                    fresh = when - last[0] <= self.parameters.window_s * 1000
+                    if not fresh or state["raised"].get(pair) == day:
                         continue
-                    state["raised"][pair] = int(days[row])
+                    state["raised"][pair] = day
+                    fix = fix_at(columns, row)
                     events.append(self._tell(key, mmsi, said, fix, other, last))
-                heard[mmsi] = [*fix, said.name]
+                heard[mmsi] = row
+        for heard in touched.values():
+            heard.update([(mmsi, _heard(columns, last)) for mmsi, last in heard.items()])
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -102,15 +119,15 @@ class MultiMmsi(Rule):
                 del state["keys"][key]
         return []
 
-    def _keys(self, said: Statics) -> list[str]:
-        callsign = said.callsign.strip().upper()
-        keys = [f"IMO {said.imo}"] if is_imo(said.imo) else []
+    def _keys(self, imo: int, callsign: str) -> list[str]:
+        callsign = callsign.strip().upper()
+        keys = [f"IMO {imo}"] if is_imo(imo) else []
         if len(callsign) >= self.parameters.min_callsign and self._callsign.fullmatch(callsign):
             keys.append(f"call sign {callsign}")
         return keys
 
     def _tell(
-        self, key: str, mmsi: str, said: Statics, fix: Fix, other: str, last: list[Any]
+        self, key: str, mmsi: str, said: Statics, fix: Fix, other: str, last: Sequence[Any]
     ) -> Event:
         p, before = self.parameters, Fix(*last[:6])
         far, seconds = distance_m(before, fix), (fix.t - before.t) / 1000
@@ -152,6 +169,11 @@ class MultiMmsi(Rule):
         both = tuple(sorted((mmsi, other)))
         apart = f"{other}|{fix.t}"
         return self.event(mmsi, span, point, p.confidence, evidence, sentence, both, apart)
+
+
+def _heard(columns: Columns, last: Any) -> Sequence[Any]:
+    """What is kept of a row of a batch: its position and the name; else what was kept."""
+    return (*fix_at(columns, last), columns["said"][last].name) if isinstance(last, int) else last
 
 
 def is_imo(number: int) -> bool:

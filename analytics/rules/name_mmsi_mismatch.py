@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class NameMmsiMismatch(Rule):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._names = Names(self.parameters.names)
+        self._claims_fishing = lru_cache(maxsize=65_536)(self._names.claims_fishing)
         self._registers = RegistersByDay(self.references, self._names)
 
     def start(self) -> State:
@@ -55,14 +57,15 @@ class NameMmsiMismatch(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in."""
-        days = city_days(columns["t"], self.references.zone)
+        rows = np.flatnonzero(columns["turn"])
+        days = city_days(columns["t"][rows], self.references.zone)
         counts = self.applies(days)
         events = []
-        for row in np.flatnonzero(columns["turn"]).tolist():
+        for row, day, counted in zip(rows.tolist(), days.tolist(), counts.tolist(), strict=True):
             said: Statics | None = columns["said"][row]
-            if said is None or not counts[row] or not self._names.claims_fishing(said.name):
+            if said is None or not counted or not self._claims_fishing(said.name):
                 continue
-            mmsi, day = str(columns["mover"][row]), int(days[row])
+            mmsi = str(columns["mover"][row])
             name = "|".join(self._names.keys(said.name))
             raised = state["raised"].setdefault(mmsi, {})
             entry = self._other(said, mmsi, day) if raised.get(name) != day else None

@@ -115,9 +115,10 @@ class SharedMmsi(Rule):
         own["back"] = [turn for turn in own["back"] if turn[0] >= oldest][-_MOST_TURNS:]
         if before is None or seen is None or seen[0] < oldest:
             return None
-        away = distance_m(fix, Fix(*before))
-        if away >= self.parameters.min_distance_m and min(heard, own["fixes"]) >= many:
-            own["back"].append([fix.t, away, seen[0], seen[5], before[5], fix.pid])
+        if min(heard, own["fixes"]) >= many:
+            away = distance_m(fix, Fix(*before))
+            if away >= self.parameters.min_distance_m:
+                own["back"].append([fix.t, away, seen[0], seen[5], before[5], fix.pid])
         day = city_day(fix.t, self.references.zone)
         enough = len(own["back"]) >= self.parameters.resumptions
         if not enough or own.get("told") == day or not self.applies(np.array([day]))[0]:

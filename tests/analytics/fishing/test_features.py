@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from analytics.fishing import features as module
 from analytics.fishing.features import FEATURES, SPACING_MS, WINDOWS_H, forget, update
 from analytics.fishing.wording import TITLES
-from analytics.rule import Columns, State
+from analytics.rule import Columns, State, dump_state, load_state
 from tests.analytics.fishing.tracks import made_up
 
 HOUR = 3_600_000
@@ -30,7 +28,7 @@ def test_any_split_gives_the_same_bits(parts: int) -> None:
     for chunk in np.array_split(order, parts):
         rows = np.sort(chunk)
         split[rows] = update(state, taken(columns, rows))
-        state = json.loads(json.dumps(state))
+        state = load_state(dump_state(state))
     assert split.tobytes() == whole.tobytes()
 
 
