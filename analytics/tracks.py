@@ -61,10 +61,6 @@ class Tracks:
         """The position at a place of `rows`."""
         return fix_at(self.columns, int(self.rows[at]))
 
-    def lasts(self) -> list[Fix]:
-        """The last position of each track."""
-        return [self.fix(int(end) - 1) for end in self.bounds[1:]]
-
 
 def tracks_of(columns: Columns) -> Tracks:
     """Sort the positions of prepared columns by track; rows set aside are left out."""
@@ -132,11 +128,6 @@ def forget(kept: State, oldest_ms: float, place: int = 0) -> None:
     """Drop the records whose time, at a place in them, is older."""
     for key in [name for name, record in kept.items() if record[place] < oldest_ms]:
         del kept[key]
-
-
-def known(lon: float, lat: float) -> tuple[float, float]:
-    """A position rounded as evidence keeps it; degrees."""
-    return round(lon, 7), round(lat, 7)
 
 
 def distance_m(a: Fix, b: Fix) -> float:
