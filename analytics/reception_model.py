@@ -19,12 +19,15 @@ seas, says nothing near a coast.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
+
+from layers import h3grid
 
 RESOLUTION = 6
 # Bounds of what is counted: a silence is judged by the largest one that it exceeds.
@@ -115,3 +118,20 @@ class Reception:
         days = own.seconds / _DAY_S
         rate = (own.expected(gap_s) + PRIOR_DAYS * everywhere) / (days + PRIOR_DAYS)
         return float(rate), own.intervals
+
+
+def of_rows(rows: Iterable[Mapping[str, Any]]) -> Reception:
+    """Read what was learned from rows of the layer ``ais_reception``; others are left out."""
+    counts: dict[Key, Counts] = {}
+    vessels: dict[str, int] = {}
+    for row in rows:
+        longer = row["longer_than_s"]
+        values = orjson.loads(longer) if isinstance(longer, str) else longer
+        if not isinstance(values, dict) or not values.keys() >= {str(step) for step in STEPS_S}:
+            continue
+        own = str(row["sender_class"])
+        vessels[own] = int(row["vessels_in_all"])
+        exceeded = tuple(int(values[str(step)]) for step in STEPS_S)
+        seen = (int(row["intervals"]), float(row["seconds"]), int(row["vessels"]))
+        counts[h3grid.parse_cell(str(row["cell"])), own] = Counts(*seen, exceeded)
+    return Reception(counts, vessels)

@@ -14,8 +14,7 @@ import orjson
 import pandas as pd
 import shapely
 
-from analytics.reception_model import STEPS_S, Counts, Reception
-from layers import h3grid
+from analytics.reception_model import Reception, of_rows
 from layers.city import City
 from layers.crs import project
 from layers.query import Query
@@ -266,7 +265,7 @@ def load_references(city: City, store: Rows, *, as_of: datetime | None = None) -
         shopfronts=tuple(shops),
         stations={station.station_id: station for station in stations},
         cameras={camera.camera_id: camera for camera in cameras},
-        reception=_reception(_rows(city, store, "ais_reception", as_of)),
+        reception=of_rows(_rows(city, store, "ais_reception", as_of)),
         land=_land(city, store, as_of),
     )
 
@@ -367,19 +366,6 @@ def _camera(row: dict[str, Any]) -> Camera:
         homography=None if homography is None else _packed(homography),
         calibrated_at=None if calibrated is None else pd.Timestamp(calibrated).isoformat(),
     )
-
-
-def _reception(rows: Iterator[dict[str, Any]]) -> Reception:
-    counts, vessels = {}, {}
-    for row in rows:
-        vessels[_text(row["sender_class"])] = int(row["vessels_in_all"])
-        longer = row["longer_than_s"]
-        values = orjson.loads(longer) if isinstance(longer, str) else longer
-        exceeded = tuple(int(values[str(step)]) for step in STEPS_S)
-        key = (h3grid.parse_cell(_text(row["cell"])), _text(row["sender_class"]))
-        seen = (int(row["intervals"]), float(row["seconds"]), int(row["vessels"]))
-        counts[key] = Counts(*seen, exceeded)
-    return Reception(counts, vessels)
 
 
 def _land(city: City, store: Rows, as_of: datetime | None) -> shapely.Geometry | None:

@@ -16,6 +16,9 @@ from layers.store.tables import cell_cover
 if TYPE_CHECKING:
     from layers.store.sql import SqlStore
 
+# A name that no property can have: of equal names PostgreSQL would group by the property.
+_CELL = "_cell"
+
 
 def cell_counts(store: SqlStore, query: Query, resolution: int) -> dict[int, int]:
     """See `Store.cell_counts`."""
@@ -23,9 +26,9 @@ def cell_counts(store: SqlStore, query: Query, resolution: int) -> dict[int, int
     _check_resolution(tables.spec, resolution)
     relation, found = store.relation(query)
     parent = _parent(relation.c.h3, resolution)
-    counted = select(parent.label("cell"), func.count()).where(*found, relation.c.h3.is_not(None))
+    counted = select(parent.label(_CELL), func.count()).where(*found, relation.c.h3.is_not(None))
     with store.reading() as connection:
-        rows = connection.execute(counted.group_by(text("cell")).order_by(text("cell"))).all()
+        rows = connection.execute(counted.group_by(text(_CELL)).order_by(text(_CELL))).all()
     return {int(cell): int(number) for cell, number in rows}
 
 

@@ -95,13 +95,14 @@ class TiledStore(SqlStore):
         cell = relation.c.h3.bitwise_and(literal(keep, BigInteger)).bitwise_or(
             literal(fill, BigInteger)
         )
-        wanted: list[ColumnElement[Any]] = [cell.label("cell"), func.count().label("number")]
+        wanted: list[ColumnElement[Any]] = [cell.label("_cell"), func.count().label("number")]
         if spec.style.by is not None:
-            wanted.append(relation.c[spec.style.by].label("style_value"))
+            wanted.append(relation.c[spec.style.by].label("_style_value"))
         source = self._looked_up(relation, tables, cells.looked_up_by(tile, of))
         statement = select(*wanted).select_from(source)
         statement = statement.where(*found, relation.c.h3.is_not(None))
-        named = [text("cell"), *([text("style_value")] if spec.style.by is not None else [])]
+        # Names that no property can have: of equal names PostgreSQL would take the property.
+        named = [text("_cell"), *([text("_style_value")] if spec.style.by is not None else [])]
         rows = connection.execute(statement.group_by(*named)).all()
         drawn = h3grid.parents(np.array(without, np.int64), of)
         return _by_cell(rows, Counter(drawn.tolist()))

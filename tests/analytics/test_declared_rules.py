@@ -63,8 +63,8 @@ def detect(city: City, columns: dict[str, Columns], *names: str) -> list[Event]:
         crs=city.crs,
         register=VesselRegister(
             tuple(
-                replace(entry, mmsi="412990358")
-                for entry in register("HUPUYU00312", *names).entries
+                replace(entry, mmsi="412990358") if number else entry
+                for number, entry in enumerate(register("HUPUYU00312", *names).entries)
             )
         ),
         marine_zones=zones(city),
