@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from analytics.calendar import local_time, utc_offset
@@ -45,5 +46,5 @@ def told(said: Statics | None) -> dict[str, Any]:
         "name_sent": said.name or None,
         "callsign_sent": said.callsign or None,
         "ship_type_sent": said.ship_type or None,
-        "statics_since": said.t,
+        "statics_since": datetime.fromtimestamp(said.t / 1000, UTC).isoformat(timespec="seconds"),
     }

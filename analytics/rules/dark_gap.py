@@ -33,6 +33,7 @@ from layers import h3grid
 from layers.text import Text
 
 _NO_STATUS = 15
+_SMALLEST = 1e-6
 
 
 class DarkGapParameters(Parameters):
@@ -113,7 +114,7 @@ class DarkGap(Rule):
         if not zones or rate >= p.max_per_day:
             return None
         said = heard.columns["said"][row]
-        found = (rate, intervals, h3grid.format_cell(cell), sorted(set(zones)))
+        found = (rate, intervals, f"{h3grid.format_cell(cell)}-{own}", sorted(set(zones)))
         return self._tell(mmsi, f"{mmsi}/{before[-1]}", said, start, fix, found)
 
     def _tell(
@@ -126,6 +127,8 @@ class DarkGap(Rule):
         found: tuple[float, int, str, list[int]],
     ) -> Event:
         p, (rate, intervals, cell, zones) = self.parameters, found
+        # What was learned does not carry further than that.
+        rate = max(rate, _SMALLEST)
         gap, far = (fix.t - start.t) / 1000, distance_m(start, fix)
         watched = [self._watched[number] for number in zones]
         evidence = Evidence(
