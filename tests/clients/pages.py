@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -55,13 +56,15 @@ def coloured(picture: Path, colour: tuple[int, int, int], near: int = 40) -> npt
 
 
 def install(npm: str) -> None:
-    """Fetch the pinned packages once."""
-    if (MODULES / ".package-lock.json").exists():
-        return
-    done = subprocess.run(
-        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=WEB, capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    """Fetch the pinned packages once, whoever of several test processes comes first."""
+    with (WEB / "package-lock.json").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (MODULES / ".package-lock.json").exists():
+            return
+        done = subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=WEB, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
     if done.returncode:
         absent(f"npm could not fetch the web clients: {done.stderr[-300:]}")
 

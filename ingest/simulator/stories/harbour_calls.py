@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,8 @@ from layers.text import Text
 
 DESTINATION, CONTROL = "destination_mismatch", "control_avoidance"
 _STEPS_M = (6000.0, 4000.0, 2500.0)
-_TRIES = 400
+_TRIES = 120
+_PLACES = 40
 _SPEED_MPS = 6 * KNOT
 _LIES_S = 7200.0
 _INSIDE_S = 900.0
@@ -46,13 +48,22 @@ def _come(stage: Stage, to: Floats, barred: Area) -> Floats:
     raise NoPlaceError("no straight way over water leads there")
 
 
+def _reached(stage: Stage, area: Area, barred: Area) -> Floats:
+    """A way over water to some place in an area; shape (2, 2)."""
+    for _ in range(_PLACES):
+        inner = _spot(area, stage)
+        with suppress(NoPlaceError):
+            return np.array([_come(stage, inner, barred), inner])
+    raise NoPlaceError("no place of an area is reached straight over water")
+
+
 def _call(told: VesselStory, stage: Stage, destination: str) -> Scene:
     """A ship comes to the declared harbour and lies there."""
     zone = stage.waters.zone(told.zone or "")
-    berth = _spot(_wet(stage.waters, zone), stage)
+    path = _reached(stage, _wet(stage.waters, zone), shapely.Point())
     lasts = _LIES_S + 3600
     start = stage.moment(lasts)
-    way = along(np.array([_come(stage, berth, shapely.Point()), berth]), start, 2.5)
+    way = along(path, start, 2.5)
     end = float(way.t[-1]) + _LIES_S
     timeline = Timeline(np.append(way.t, end), np.concatenate((way.xy, way.xy[-1:])))
     ship = replace(stage.yard.trader("cargo"), destination=destination)
@@ -63,19 +74,22 @@ def _wrong(told: VesselStory, number: int, stage: Stage) -> Scene:
     return _call(told, stage, told.destination or "")
 
 
+def _by_control(stage: Stage, inner: Area) -> Floats:
+    """A way through a place of control to one in an area; shape (3, 2)."""
+    waters = stage.waters
+    for _ in range(_PLACES):
+        with suppress(NoPlaceError):
+            out = _reached(stage, _wet(waters, waters.control), waters.controlled)
+            last = _spot(inner, stage)
+            if shapely.contains(waters.all, shapely.LineString([out[1], last])):
+                return np.vstack((out, last))
+    raise NoPlaceError("no way over water leads from the place of control")
+
+
 def _enters(told: VesselStory, stage: Stage, by_control: bool) -> Timeline:
     waters = stage.waters
-    inner = _spot(_wet(waters, waters.controlled), stage)
-    if by_control:
-        for _ in range(_TRIES):
-            gate = _spot(_wet(waters, waters.control), stage)
-            if shapely.contains(waters.all, shapely.LineString([gate, inner])):
-                break
-        else:
-            raise NoPlaceError("no way over water leads from the place of control")
-        path = np.array([_come(stage, gate, waters.controlled), gate, inner])
-    else:
-        path = np.array([_come(stage, inner, waters.control), inner])
+    inner = _wet(waters, waters.controlled)
+    path = _by_control(stage, inner) if by_control else _reached(stage, inner, waters.control)
     way = along(path, stage.moment(7200), _SPEED_MPS)
     end = float(way.t[-1]) + _INSIDE_S
     return Timeline(np.append(way.t, end), np.concatenate((way.xy, way.xy[-1:])))
