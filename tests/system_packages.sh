@@ -24,7 +24,7 @@ fi
 have() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 
 wanted=""
-for package in postgresql postgresql-15-postgis-3 gdal-bin qgis python3-qgis chromium fonts-noto-cjk; do
+for package in postgresql postgresql-15-postgis-3 gdal-bin qgis python3-qgis chromium fonts-noto-cjk mosquitto; do
   have "$package" 2>/dev/null || wanted="$wanted $package"
 done
 # Node and npm may have come from elsewhere; their Debian packages are many.
