@@ -8,13 +8,13 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 
+from analytics.preparation.devices import NO_STATUS
 from analytics.reception_model import RESOLUTION, STEPS_S, Counts, Key, Reception
 from analytics.rule import Columns
 from analytics.tracks import Tracks, by_mover
 from layers import h3grid
 
 LAYER = "ais_reception"
-_NO_STATUS = 15
 Longs = npt.NDArray[np.int64]
 
 
@@ -110,7 +110,7 @@ def cells_of(tracks: Tracks) -> Longs:
 
 def classes_of(tracks: Tracks) -> npt.NDArray[np.bool_]:
     """Whether each position is of a class B sender, which has no navigational status; (n,)."""
-    return np.asarray(tracks.take("nav") == _NO_STATUS, np.bool_)
+    return np.asarray(tracks.take("nav") == NO_STATUS, np.bool_)
 
 
 def to_frame(reception: Reception) -> gpd.GeoDataFrame:

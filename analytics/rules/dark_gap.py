@@ -20,6 +20,7 @@ from pydantic import Field
 
 from analytics.calendar import city_day
 from analytics.event import Event, Evidence, Measure, above
+from analytics.preparation.devices import NO_STATUS
 from analytics.preparation.statics import Statics
 from analytics.reception_model import RESOLUTION
 from analytics.rule import Columns, Parameters, Rule, State, register
@@ -32,7 +33,6 @@ from analytics.zones import near
 from layers import h3grid
 from layers.text import Text
 
-_NO_STATUS = 15
 _SMALLEST = 1e-6
 
 
@@ -109,7 +109,7 @@ class DarkGap(Rule):
         zones = near(self._watched, start, (x, y), days[0], p.near_m)
         zones += near(self._watched, fix, ends, days[1], p.near_m)
         cell = int(h3grid.cells_of_points([start.lon], [start.lat], RESOLUTION)[0])
-        own = "b" if nav == _NO_STATUS else "a"
+        own = "b" if nav == NO_STATUS else "a"
         rate, intervals = self.references.reception.rate(cell, own, gap)
         if not zones or rate >= p.max_per_day:
             return None

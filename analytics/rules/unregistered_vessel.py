@@ -10,16 +10,16 @@ Absence from an empty register says nothing: where no entry is valid on the day,
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 from pydantic import Field
 
-from analytics.calendar import city_day, date_of
+from analytics.calendar import city_day
 from analytics.event import Event
-from analytics.names import Names, RegisterIndex
+from analytics.names import Names
+from analytics.register_on import RegistersByDay
 from analytics.rule import Columns, Rule, State, register
 from analytics.unregistered_evidence import Finding, tell
 from analytics.vessels import (
@@ -39,8 +39,6 @@ from layers.text import Text
 
 # The end of time, as far as calendars go: 9999-12-30.
 _FAR_MS = 253_402_128_000_000
-# Days whose register is kept in memory, found by name.
-_REGISTERS = 16
 
 
 class UnregisteredVesselParameters(ClaimParameters):
@@ -103,7 +101,7 @@ class UnregisteredVessel(Rule):
         self._names = Names(self.parameters.names)
         self._claims = Claims(self._names, self.parameters)
         self._zones = self.references.zones_of(self.parameters.zone_kinds)
-        self._register_on = lru_cache(maxsize=_REGISTERS)(self._index)
+        self._registers = RegistersByDay(self.references, self._names)
 
     def start(self) -> State:
         """Nothing said, nothing seen."""
@@ -182,7 +180,7 @@ class UnregisteredVessel(Rule):
         zones = tuple(zone for zone in self._zones if zone.zone_id in sight.zones)
         if not zones or not keys or mover["raised"].get(told) == day:
             return None
-        index = self._register_on(day)
+        index = self._registers.on(day)
         if index.empty or index.holds(keys):
             return None
         mover["raised"][told] = day
@@ -219,6 +217,3 @@ class UnregisteredVessel(Rule):
         if finding.second_keys:
             limits.append(p.confidence_second_key)
         return float(min(limits))
-
-    def _index(self, day: int) -> RegisterIndex:
-        return RegisterIndex(self.references.register.on(date_of(day)), self._names)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.sources.file import Progress, read_blocks
+from ingest.sources.file import Progress, read_blocks_from
 from ingest.sources.line import MAX_LINE_BYTES, Line
 
 
@@ -127,11 +127,6 @@ def read_line_blocks(
     progress : called with (bytes read, bytes in all, file name), both as they lie on disk.
     """
     cutter = BlockCutter(path.name, number=number, offset=offset)
-    skip = offset
-    for data in read_blocks(path, progress):
-        if skip >= len(data):
-            skip -= len(data)
-            continue
-        yield from cutter.feed(data[skip:])
-        skip = 0
+    for data in read_blocks_from(path, offset, progress):
+        yield from cutter.feed(data)
     yield from cutter.close()

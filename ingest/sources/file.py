@@ -52,6 +52,17 @@ def read_blocks(path: Path, progress: Progress | None = None) -> Iterator[bytes]
         raise SourceError(f"{path} is packed, and cut off or broken: {failure}") from failure
 
 
+def read_blocks_from(path: Path, offset: int, progress: Progress | None = None) -> Iterator[bytes]:
+    """Blocks of a file behind an offset, which counts unpacked bytes (see `read_blocks`)."""
+    skip = offset
+    for block in read_blocks(path, progress):
+        if skip >= len(block):
+            skip -= len(block)
+            continue
+        yield block[skip:]
+        skip = 0
+
+
 def read_lines(
     path: Path, *, offset: int = 0, number: int = 0, progress: Progress | None = None
 ) -> Iterator[Line]:
@@ -64,13 +75,8 @@ def read_lines(
     progress : called with (bytes read, bytes in all, file name), both as they lie on disk.
     """
     cutter = LineCutter(path.name, number=number, offset=offset)
-    skip = offset
-    for block in read_blocks(path, progress):
-        if skip >= len(block):
-            skip -= len(block)
-            continue
-        yield from cutter.feed(block[skip:])
-        skip = 0
+    for block in read_blocks_from(path, offset, progress):
+        yield from cutter.feed(block)
     yield from cutter.close()
 
 
