@@ -36,9 +36,18 @@ def city_days(t: Longs, zone: str) -> Longs:
     -------
     days, shape (n,).
     """
+    return np.asarray(_local(t, zone) // _DAY_MS, np.int64)
+
+
+def clock_ms(t: Longs, zone: str) -> Longs:
+    """What the city's clock shows at each time, as ms since its 00:00 (see `city_days`)."""
+    return np.asarray(_local(t, zone) % _DAY_MS, np.int64)
+
+
+def _local(t: Longs, zone: str) -> Longs:
     quarters, where = np.unique(t // _QUARTER_MS, return_inverse=True)
     offsets = np.array([_offset_ms(int(q), zone) for q in quarters], np.int64)
-    return np.asarray((t + offsets[where.reshape(-1)]) // _DAY_MS, np.int64) if len(t) else t
+    return np.asarray(t + offsets[where.reshape(-1)], np.int64) if len(t) else t
 
 
 def city_day(t: int, zone: str) -> int:

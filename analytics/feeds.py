@@ -4,9 +4,14 @@
     mover (MMSI), t, kind (0 fix, 1 identity), pid; of fixes lon, lat, x, y, sog_mps, cog_deg, nav,
     quality (bits of `layers.positions.Quality`); of identities name, callsign, ship_type,
     destination, imo, length_m. `analytics.preparation` adds segment, aside and said.
+``gps``
+    mover (plate), t, kind (0 fix, 1 weighing), pid (of the fix, or id of the weighing record), lon,
+    lat, x, y (of a weighing its station's), acc (1 on, 0 off, 255 unknown), load (`EMPTY` …),
+    terminal, quality; of fixes sog_mps, cog_deg; of weighings station_id, gross_kg, error_share.
+    `analytics.roads.stage` adds arc, along_m, off_m, chain, via, route_m, still_since and aside.
 ``weighing``
     mover (plate), t, record_id, station_id, lon, lat, vehicle_kind, axles, gross_kg, axle_sum_kg,
-    error_share, single_drive_axle, image_ref
+    error_share, single_drive_axle, axle_masses_kg (tuples), axle_groups, image_ref
 ``camera_detection``
     mover (camera), t, detection_id, track, label, confidence, lon, lat (middle of the foot edge),
     x0, y0, x1, y1 (its ends)
@@ -31,7 +36,9 @@ import shapely
 from analytics.rule import Columns, rows
 from layers.crs import STORAGE, transformer
 
-FIX, IDENTITY = 0, 1
+FIX, IDENTITY, WEIGHING = 0, 1, 1
+# How full a truck says it is (JT/T 808, bits 8 and 9 of the status).
+EMPTY, HALF, FULL, UNKNOWN_LOAD = 0, 1, 3, 15
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 
@@ -81,10 +88,58 @@ def ais_columns(fixes: pa.Table, identities: pa.Table, crs: str) -> Columns:
 _SAID = ("name", "callsign", "destination")
 
 
+def gps_columns(fixes: pa.Table, weighings: gpd.GeoDataFrame, crs: str) -> Columns:
+    """Merge truck positions and the weighings of trucks into one sequence.
+
+    Parameters
+    ----------
+    fixes : rows of `layers.positions.FIXES`, n of them, in any order.
+    weighings : rows of the ``weighing`` layer, m of them.
+    crs : projected CRS of the city.
+
+    Returns
+    -------
+    columns of length n + m, sorted by (mover, t, kind, pid).
+    """
+    n, m = fixes.num_rows, len(weighings)
+    place = shapely.get_coordinates(_points(weighings))
+    plates = pa.chunked_array([pa.array(_words(weighings, "plate"), pa.string())])
+    movers, codes = _encode(fixes["mover"], plates)
+    t = np.concatenate([_numbers(fixes["t"], np.int64), _milliseconds(weighings["time"])])
+    kind = np.repeat(np.array([FIX, WEIGHING], np.int8), [n, m])
+    pid = np.concatenate([_texts(fixes["pid"]), _words(weighings, "record_id")])
+    order = _order(codes, t, kind, pid)
+    lon = np.concatenate([_padded(fixes["lon"], 0, 0), place[:, 0]])[order]
+    lat = np.concatenate([_padded(fixes["lat"], 0, 0), place[:, 1]])[order]
+    x, y = _metres(lon, lat, crs)
+    blank = np.full(n, "", object)
+    unknown = np.full(n, np.nan)
+    return {
+        "mover": movers[codes[order]],
+        "t": t[order],
+        "kind": kind[order],
+        "pid": pid[order],
+        "lon": lon,
+        "lat": lat,
+        "x": x,
+        "y": y,
+        "sog_mps": _padded(fixes["sog_mps"], 0, m)[order],
+        "cog_deg": _padded(fixes["cog_deg"], 0, m)[order],
+        "acc": _padded(fixes["acc"], 0, m, 255)[order].astype(np.uint8),
+        "load": _padded(fixes["nav"], 0, m, UNKNOWN_LOAD)[order].astype(np.uint8),
+        "terminal": np.concatenate([_texts(fixes["receiver"]), np.full(m, "", object)])[order],
+        "quality": _padded(fixes["quality"], 0, m, 0)[order].astype(np.uint16),
+        "station_id": np.concatenate([blank, _words(weighings, "station_id")])[order],
+        "gross_kg": np.concatenate([unknown, _reals(weighings, "gross_kg")])[order],
+        "error_share": np.concatenate([unknown, _reals(weighings, "error_share")])[order],
+    }
+
+
 def weighing_columns(frame: gpd.GeoDataFrame) -> Columns:
     """Columns of weighing records from rows of the ``weighing`` layer; n rows in any order."""
     place = shapely.get_coordinates(_points(frame))
     single = _column(frame, "single_drive_axle")
+    axles = _column(frame, "axle_masses_kg")
     return _sorted(
         {
             "mover": _words(frame, "plate"),
@@ -96,9 +151,11 @@ def weighing_columns(frame: gpd.GeoDataFrame) -> Columns:
             "vehicle_kind": _words(frame, "vehicle_kind"),
             "axles": _column(frame, "axles").to_numpy(np.float64, na_value=np.nan),
             "gross_kg": _reals(frame, "gross_kg"),
-            "axle_sum_kg": np.array([_sum(v) for v in _column(frame, "axle_masses_kg")], float),
+            "axle_sum_kg": np.array([_sum(v) for v in axles], float),
             "error_share": _reals(frame, "error_share"),
             "single_drive_axle": np.array([not pd.isna(v) and v == 1 for v in single], bool),
+            "axle_masses_kg": np.fromiter((_masses(v) for v in axles), object),
+            "axle_groups": _words(frame, "axle_groups"),
             "image_ref": _words(frame, "image_ref"),
         },
         "record_id",
@@ -242,7 +299,10 @@ def _milliseconds(times: pd.Series[Any]) -> npt.NDArray[np.int64]:
 
 
 def _sum(masses: Any) -> float:
+    values = _masses(masses)
+    return float(sum(values)) if values else float("nan")
+
+
+def _masses(masses: Any) -> tuple[float, ...]:
     values = json.loads(masses) if isinstance(masses, str) else masses
-    if not isinstance(values, list | tuple) or not values:
-        return float("nan")
-    return float(sum(float(value) for value in values))
+    return tuple(float(value) for value in values) if isinstance(values, list | tuple) else ()

@@ -5,7 +5,7 @@ Positions come a UTC day at a time, rows of layers by number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 import geopandas as gpd
@@ -37,6 +37,26 @@ def vessel_batches(
             fixes = positions.scan("ais", start_ms=start, end_ms=end)
             said = positions.scan("ais_identity", start_ms=start, end_ms=end)
             yield feeds.ais_columns(fixes, said, crs)
+
+
+def truck_batches(
+    positions: PositionStore,
+    weighings: Callable[[int, int], gpd.GeoDataFrame],
+    crs: str,
+    days: Iterable[date] = (),
+) -> Iterator[Columns]:
+    """Columns of the feed ``gps``, a UTC day each.
+
+    Parameters
+    ----------
+    weighings : rows of the ``weighing`` layer in a half-open span of UTC ms.
+    crs : projected CRS of the city.
+    days : days with weighings, beside those with positions.
+    """
+    for day in sorted({*positions.days("gps"), *days}):
+        first = (day - _EPOCH).days * _DAY_MS
+        fixes = positions.scan("gps", start_ms=first, end_ms=first + _DAY_MS)
+        yield feeds.gps_columns(fixes, weighings(first, first + _DAY_MS), crs)
 
 
 def row_batches(feed: str, frames: Iterable[gpd.GeoDataFrame], crs: str) -> Iterator[Columns]:

@@ -59,7 +59,7 @@ def run(
     ----------
     fixes, said : positions and static messages, columns of `layers.positions.FIXES` and
         ``IDENTITIES``, in any order.
-    references : see `analytics.references.load_references`; sent to the executors.
+    references : see `analytics.reference_rows.load_references`; sent to the executors.
     only : ids of declared rules; all enabled ones by default.
     """
     rules = _on_vessels(registry.build(city, references, only))

@@ -21,7 +21,8 @@ from analytics import registry
 from analytics.detect import END_OF_TIME_MS
 from analytics.event import Event
 from analytics.feeds import ais_columns
-from analytics.references import content_version, load_references, state_of_layers
+from analytics.reference_rows import load_references, state_of_layers
+from analytics.references import content_version
 from analytics.rule import Columns, State, dump_state, load_state
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+
+import geopandas as gpd
 
 from analytics import evaluate as scoring
 from analytics import reception, registry
 from analytics.detect import run_batches
 from analytics.event import Event, to_frame
-from analytics.history import ROWS_AT_ONCE, row_batches, vessel_batches
-from analytics.references import load_references
+from analytics.history import ROWS_AT_ONCE, row_batches, truck_batches, vessel_batches
+from analytics.reference_rows import load_references
 from analytics.rule import Columns, Rule
 from analytics.rules.dark_gap import DarkGap
 from cases.opening import write_cases
 from layers.city import City
 from layers.positions import PositionStore
-from layers.query import Query, SortKey
+from layers.query import Query, SortKey, TimeInterval
 from layers.store import Store
 from layers.store.base import Transaction
 from onemap.home import Home
@@ -107,9 +109,23 @@ def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns
     """Columns of a feed, no batch older than the one before (see `analytics.history`)."""
     if feed == "ais":
         yield from vessel_batches(PositionStore(home.positions), city.crs)
+    elif feed == "gps":
+        yield from _trucks(city, store, home)
     elif feed in store.layers():
         frames = store.frames(Query(feed, sort=(SortKey("time"),)), size=ROWS_AT_ONCE)
         yield from row_batches(feed, frames, city.crs)
+
+
+def _trucks(city: City, store: Store, home: Home) -> Iterator[Columns]:
+    def weighings(start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
+        span = TimeInterval(_instant(start_ms), _instant(end_ms - 1))
+        return store.frame(Query("weighing", time=span))
+
+    yield from truck_batches(PositionStore(home.positions), weighings, city.crs)
+
+
+def _instant(t_ms: int) -> datetime:
+    return datetime.fromtimestamp(t_ms / 1000, UTC)
 
 
 def write_findings(

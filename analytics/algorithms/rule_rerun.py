@@ -28,7 +28,7 @@ from analytics.detect import run_batches
 from analytics.event import to_frame
 from analytics.history import ROWS_AT_ONCE, row_batches, vessel_batches
 from analytics.reader import Reader
-from analytics.references import load_references
+from analytics.reference_rows import load_references
 from analytics.rule import Columns, Rule
 from analytics.table import FEATURES, Table
 from layers.query import Query, SortKey, TimeInterval

@@ -9,7 +9,8 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from analytics.references import Camera, RegisterEntry, VesselRegister, load_references
+from analytics.reference_rows import load_references
+from analytics.references import Camera, RegisterEntry, VesselRegister
 from layers.city import City
 from layers.store import Store, open_store
 

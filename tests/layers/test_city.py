@@ -125,9 +125,11 @@ class TestPudong:
         assert min(counts.values()) >= 2
         assert counts.total() == 48
 
-    def test_has_33_departments_and_116_event_types(self, pudong: City) -> None:
+    def test_has_33_departments_116_event_types_of_the_study_and_two_of_its_own(
+        self, pudong: City
+    ) -> None:
         assert len(pudong.departments) == 33
-        assert len(pudong.event_types) == 116
+        assert len(pudong.event_types) == 116 + 2
         assert pudong.event_types["0504"].handle_hours == 2
         assert pudong.event_types["2101"].provenance.startswith("our_extension")
         assert all(code[:2] in code and len(code) == 4 for code in pudong.event_types)
