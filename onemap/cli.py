@@ -19,6 +19,7 @@ from onemap.commands import (
     ingest,
     init,
     layers,
+    notices,
     process,
     serve,
     tracks,
@@ -53,6 +54,7 @@ app.add_typer(process.app, name="process")
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(train.app, name="train")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(notices.app, name="notices")
 app.command()(serve.serve)
 
 

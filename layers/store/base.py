@@ -18,6 +18,7 @@ from layers.jurisdictions import Locator
 from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
 from layers.store.changes import Change
+from layers.store.notice import Notice
 from layers.tiles.matrix import Tile
 
 
@@ -135,6 +136,15 @@ class Transaction(ABC):
     @abstractmethod
     def put_state(self, name: str, state: bytes) -> None:
         """Keep the state of a feed or rule under a name, in the same unit as the rows."""
+
+    @abstractmethod
+    def put_notices(self, notices: Sequence[Notice]) -> int:
+        """Put notices into the outbox, in the same unit as what they tell of.
+
+        Returns
+        -------
+        how many were not there yet; a notice whose key is known is left as it is.
+        """
 
 
 class Store(ABC):

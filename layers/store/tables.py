@@ -35,6 +35,7 @@ MAX_NAME = 44  # PostgreSQL cuts identifiers at 63 bytes; indexes and history ad
 COVER, STATE, REVISION = "cell_cover", "onemap_state", "onemap_revision"
 CHANGE = "onemap_change"
 JOB, JOB_RESULT = "onemap_job", "onemap_job_result"
+NOTICE = "onemap_notice"
 _RESERVED = ("gpkg_", "rtree_", "sqlite_", "onemap_", "pg_", COVER, "spatial_ref_sys")
 
 
@@ -317,3 +318,24 @@ job_result = Table(
     Column("content", LargeBinary()),
     Column("file", _text()),
 )
+notice = Table(
+    NOTICE,
+    SHARED,
+    Column("key", _text(), primary_key=True),
+    Column("channel", _text(), nullable=False),
+    Column("recipient", _text(), nullable=False),
+    Column("about", _text(), nullable=False),
+    Column("template", _text(), nullable=False),
+    Column("subject", _text(), nullable=False),
+    Column("body", _text(), nullable=False),
+    Column("created", Instant(), nullable=False),
+    Column("status", _text(), nullable=False),
+    Column("attempts", _whole(), nullable=False),
+    Column("due", Instant(), nullable=False),
+    Column("sent", Instant()),
+    Column("seen", Instant()),
+    Column("fault", _text()),
+)
+Index("ix_notice_due", notice.c.status, notice.c.due)
+Index("ix_notice_recipient", notice.c.channel, notice.c.recipient, notice.c.created)
+Index("ix_notice_about", notice.c.about)

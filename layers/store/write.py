@@ -25,6 +25,8 @@ from layers.store.base import Page, Transaction, WriteCount
 from layers.store.batch import Batch, Geometries, make_batch
 from layers.store.conditions import history_cover
 from layers.store.database import SqlDatabase
+from layers.store.notice import Notice
+from layers.store.notices import insert_notices
 from layers.store.tables import Instant, LayerTables, cell_cover, to_ms
 
 CHUNK = 50_000
@@ -353,6 +355,10 @@ class SqlTransaction(Transaction):
             ),
             {"name": name, "content": state},
         )
+
+    def put_notices(self, notices: Sequence[Notice]) -> int:
+        """See `Transaction.put_notices`."""
+        return insert_notices(self.connection, notices)
 
 
 def _aware(at: datetime) -> datetime:

@@ -16,6 +16,7 @@ from ogc_server import create_app
 from ogc_server.access.entrance import Entrance
 from ogc_server.access.tokens import Issuer
 from ogc_server.app import LONGEST_QUESTION_S
+from onemap.commands.notices import outbox_of
 from onemap.commands.options import CityOption, Opened, StoreOption, opened
 from onemap.entrance import entrance_of
 from onemap.setup import create_layers
@@ -111,7 +112,7 @@ def _serve(at: Opened, host: str, port: int, scheme: str, settings: uvicorn.Conf
         out.print(f"  QGIS           Layer › Add WFS / OGC API – Features layer, URL {url}")
         out.print(f"  GDAL           ogrinfo OAPIF:{url}")
         out.print("stop with Ctrl-C")
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), outbox_of(at).running():
             uvicorn.Server(settings).run(sockets=[listener])
 
 
