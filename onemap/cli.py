@@ -24,6 +24,7 @@ from onemap.commands import (
     serve,
     tracks,
     train,
+    warn,
     watch,
 )
 from onemap.terminal import err
@@ -55,6 +56,7 @@ app.add_typer(tracks.app, name="tracks")
 app.add_typer(train.app, name="train")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(notices.app, name="notices")
+app.add_typer(warn.app, name="warn")
 app.command()(serve.serve)
 
 
