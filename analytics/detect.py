@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from analytics.event import Event
-from analytics.preparation.stage import Preparation
-from analytics.rule import Columns, Rule, State, dump_state, load_state, rows
+from analytics.rule import Columns, Rule, Stage, State, dump_state, load_state, rows
 
 # A watermark behind which no row can come.
 END_OF_TIME_MS = 2**62
@@ -35,39 +34,73 @@ def run_batch(rules: Sequence[Rule], columns_by_feed: Mapping[str, Columns]) -> 
 
 
 def run_batches(
-    rules: Sequence[Rule], batches: Iterable[Columns], stage: Preparation | None = None
+    rules: Sequence[Rule], batches: Iterable[Columns], stage: Stage | None = None
 ) -> tuple[dict[str, list[Event]], int]:
     """Find everything in batches that follow each other in time, all rules in one pass.
 
     Parameters
     ----------
     rules : rules on one feed.
-    stage : what rows pass first, for AIS.
+    stage : what rows pass first.
 
     Returns
     -------
     by rule's id its events sorted by id, each id once; and the number of rows that were read.
     """
-    held = stage.start() if stage is not None else {}
-    states = [rule.start() for rule in rules]
-    events: list[list[Event]] = [[] for _ in rules]
+    run = Run(rules, stage)
     read = 0
     for batch in batches:
-        if not rows(batch):
-            continue
-        read += rows(batch)
-        begins = int(batch["t"].min())
-        if stage is not None:
+        if rows(batch):
+            read += rows(batch)
+            run.close(int(batch["t"].min()))
+            run.take(batch)
+        # Or it would stay while the next one is read.
+        del batch
+    run.close(END_OF_TIME_MS)
+    return run.events(), read
+
+
+class Run:
+    """Rules on one feed behind a stage, with their states, over batches in the order of time.
+
+    Parameters
+    ----------
+    rules, stage : see `run_batches`.
+    """
+
+    def __init__(self, rules: Sequence[Rule], stage: Stage | None) -> None:
+        self._rules, self._stage = rules, stage
+        self._held = stage.start() if stage is not None else {}
+        self._states = [rule.start() for rule in rules]
+        self._found: list[list[Event]] = [[] for _ in rules]
+
+    def take(self, batch: Columns) -> None:
+        """Take rows in, none older than a watermark given before."""
+        if self._stage is not None:
+            batch = self._stage.update(self._held, batch)
+        self._update(batch)
+
+    def close(self, watermark_ms: int) -> None:
+        """Close what is over by a time before which no more rows will come."""
+        if self._stage is not None:
             # So the state keeps only what the next rows need.
-            stage.flush(held, begins)
-            batch = stage.update(held, batch)
-        for rule, state, found in zip(rules, states, events, strict=True):
-            found += rule.flush(state, begins)
-            found += rule.update(state, batch)
-    for rule, state, found in zip(rules, states, events, strict=True):
-        found += rule.flush(state, END_OF_TIME_MS)
-    ids = (rule.declaration.id for rule in rules)
-    return {name: distinct(found) for name, found in zip(ids, events, strict=True)}, read
+            given = self._stage.flush(self._held, watermark_ms)
+            if given is not None:
+                self._update(given)
+            oldest = self._stage.oldest(self._held)
+            watermark_ms = watermark_ms if oldest is None else min(watermark_ms, oldest)
+        for rule, state, found in zip(self._rules, self._states, self._found, strict=True):
+            found += rule.flush(state, watermark_ms)
+
+    def events(self) -> dict[str, list[Event]]:
+        """By rule's id what it found, sorted by id, each id once."""
+        ids = (rule.declaration.id for rule in self._rules)
+        return {name: distinct(found) for name, found in zip(ids, self._found, strict=True)}
+
+    def _update(self, batch: Columns) -> None:
+        if rows(batch):
+            for rule, state, found in zip(self._rules, self._states, self._found, strict=True):
+                found += rule.update(state, batch)
 
 
 def run_step(

@@ -10,7 +10,7 @@ database: what it must know of the city comes in `References`, made beforehand b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -130,6 +130,22 @@ class Rule(ABC):
             subjects=subjects,
             apart=apart,
         )
+
+
+class Stage(Protocol):
+    """What rows of a feed pass before its rules: it adds columns, and may hold rows back."""
+
+    def start(self) -> State:
+        """State before the first row."""
+
+    def update(self, state: State, columns: Columns) -> Columns:
+        """Take rows in and return those that are ready, each mover's in order."""
+
+    def flush(self, state: State, watermark_ms: int) -> Columns | None:
+        """Return what was held back and is ready by a time before which no more rows will come."""
+
+    def oldest(self, state: State) -> int | None:
+        """Time of the oldest row that is held back, ms; None where none is."""
 
 
 RULES: dict[str, type[Rule]] = {}

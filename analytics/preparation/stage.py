@@ -93,6 +93,10 @@ class Preparation:
         for mover in [name for name, kept in state.items() if kept[2] < oldest]:
             del state[mover]
 
+    def oldest(self, state: State) -> int | None:
+        """Nothing is ever held back."""
+        return None
+
     def _senders(self, state: State, columns: Columns) -> tuple[Longs, list[str], list[Any]]:
         """Rows of each sender and what is held of it; after a long silence it is a new one."""
         bounds = segments(columns)
