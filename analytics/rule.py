@@ -34,9 +34,11 @@ class Prepared(Columns):
     Attributes
     ----------
     tracks : rows and bounds of `analytics.tracks.Tracks`, once they were made.
+    matched : the same of `analytics.routes.Matched`, with the arcs between.
     """
 
     tracks: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+    matched: tuple[npt.NDArray[Any], ...] | None = None
 
 
 class Parameters(BaseModel):
