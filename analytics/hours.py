@@ -58,3 +58,31 @@ def within_hours(t: npt.NDArray[np.int64], hours: Hours, zone: str) -> npt.NDArr
     for start, end in hours:
         inside |= (minute >= start) & (minute < end)
     return inside
+
+
+def time_within(
+    start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], hours: Hours, zone: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How much of some spans of time falls into some hours of the city's day.
+
+    Parameters
+    ----------
+    start, end : ms since 1970, UTC, shape (n,). The clock is taken not to be changed in between.
+    zone : IANA time zone of the city.
+
+    Returns
+    -------
+    ms within the hours, and the first moment within them (the end where there is none).
+    """
+    begin: npt.NDArray[np.int64] = clock_ms(start, zone)
+    finish = begin + (end - start)
+    inside, first = np.zeros(len(start), np.int64), finish.copy()
+    for day in range(int(finish.max(initial=0)) // (_DAY_MIN * _MINUTE_MS) + 1):
+        for opens, closes in hours:
+            at = (day * _DAY_MIN + opens) * _MINUTE_MS
+            until = (day * _DAY_MIN + closes) * _MINUTE_MS
+            enter = np.maximum(begin, at)
+            held = np.clip(np.minimum(finish, until) - enter, 0, None)
+            inside += held
+            first = np.where(held > 0, np.minimum(first, enter), first)
+    return inside, np.asarray(start + (first - begin), np.int64)

@@ -142,7 +142,7 @@ class Truck:
             "still_since": round(self.t),
         }
         self._add(row | changes)
-        self._via, self._driven = [], 0.0
+        self._via, self._driven, self._last_arc = [], 0.0, self.arc
 
     def go(
         self,
@@ -156,7 +156,7 @@ class Truck:
         left, line = every, [self.arc, *(self.network.arc(name) for name in arcs)]
         for number, arc in enumerate(line):
             if number:
-                if self.arc != self.rows[-1]["arc"] or self._via:
+                if self.arc != self._last_arc or self._via:
                     self._via.append(self.arc)
                 self.arc, self.along = arc, 0.0
             last = number == len(line) - 1
