@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.feeds import take
 from analytics.rule import Columns, Rule
-from tests.analytics.columns import cut_by_row, cut_by_time, rule, written
+from analytics.truck_references import Bridge, TruckEntry
+from tests.analytics.columns import cut_by_row, cut_by_time, rule, stations, written
 from tests.analytics.trucks_on_roads import MINUTE, START, Roads, Truck, city, found, gps, roads
 
 SIDE, STEP_M = 4, 300.0
@@ -92,11 +94,18 @@ def feed(seed: int) -> Columns:
 
 @lru_cache
 def refs() -> Any:
-    return city(grid())
+    trucks = {
+        f"沪B0000{k}": (TruckEntry(f"T{k}", f"沪B0000{k}", height_m=3.0 + k / 5),)
+        for k in range(TRUCKS)
+    }
+    outline = shapely.buffer(grid().line[4], 10, cap_style="square")
+    bridge = Bridge("B1", "bridge", "桥", 15.0, 3.5, outline, "v")
+    return city(grid(), stations(W1=0.05), trucks=trucks, bridges=(bridge,))
 
 
 RULES: dict[str, Callable[[], Rule]] = {
     "speeding": lambda: rule("speeding", {"min_duration_s": 30}, refs()),
+    "bridge_limits": lambda: rule("bridge_limits", {"default_error_share": 0.1}, refs()),
     "banned_road": lambda: rule("banned_road", {"min_inside_m": 120}, refs()),
 }
 
