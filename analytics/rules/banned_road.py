@@ -21,7 +21,7 @@ from analytics.hours import Hours, parse_hours, time_within
 from analytics.road_shapes import along, way_shape
 from analytics.road_wording import CLOCK, MATCHED, fixes_quality, metres, points_of, road_name
 from analytics.routes import Pieces, Seen, Steps, steps_of
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
 from analytics.vessel_wording import between
 from layers.text import Text
@@ -85,7 +85,7 @@ class BannedRoad(Rule):
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take matched rows in."""
         p, roads = self.parameters, self.references.haulage.roads
-        if roads is None:
+        if roads is None or not rows(columns):
             return []
         steps = steps_of(columns, roads, state["last"], p.max_step_s, p.max_off_m)
         inside = self._inside(steps)

@@ -23,7 +23,7 @@ from analytics.road_limits import Checkpoints, Crossings, Limited
 from analytics.road_shapes import place_on
 from analytics.road_wording import MATCHED, fixes_quality
 from analytics.routes import Steps, steps_of
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
 from analytics.truck_references import TruckEntry
 from analytics.wording import kilograms
@@ -94,7 +94,7 @@ class BridgeLimits(Rule):
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take matched rows and weighings in."""
         p, roads = self.parameters, self.references.haulage.roads
-        if roads is None:
+        if roads is None or not rows(columns):
             return []
         steps = steps_of(columns, roads, state["last"], p.max_step_s, p.max_off_m)
         self._weigh(state, columns, steps)

@@ -25,7 +25,7 @@ from analytics.calendar import city_days
 from analytics.event import Event, Evidence, Measure, above
 from analytics.road_wording import CLOCK, MATCHED, fixes_quality, kmh, points_of, road_name
 from analytics.routes import Seen, Steps, steps_of
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
 from analytics.vessel_wording import between
 from layers.text import Text
@@ -66,7 +66,7 @@ class Speeding(Rule):
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take matched rows in."""
         p, roads = self.parameters, self.references.haulage.roads
-        if roads is None:
+        if roads is None or not rows(columns):
             return []
         steps = steps_of(columns, roads, state["last"], p.max_step_s, p.max_off_m)
         held = {mover: state["runs"].pop(mover, None) for mover in steps.fixes.movers}

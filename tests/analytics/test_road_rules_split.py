@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.feeds import take
+from analytics.references import WimStation
 from analytics.rule import Columns, Rule
 from analytics.truck_references import Bridge, TruckEntry
-from tests.analytics.columns import cut_by_row, cut_by_time, rule, stations, written
+from tests.analytics.columns import cut_by_row, cut_by_time, rule, written
 from tests.analytics.trucks_on_roads import MINUTE, START, Roads, Truck, city, found, gps, roads
 
 SIDE, STEP_M = 4, 300.0
@@ -100,12 +101,24 @@ def refs() -> Any:
     }
     outline = shapely.buffer(grid().line[4], 10, cap_style="square")
     bridge = Bridge("B1", "bridge", "桥", 15.0, 3.5, outline, "v")
-    return city(grid(), stations(W1=0.05), trucks=trucks, bridges=(bridge,))
+    return city(grid(), stood(), trucks=trucks, bridges=(bridge,))
 
 
+def stood() -> dict[str, WimStation]:
+    """Stations in the middle of streets."""
+    net, places = grid(), {"W1": "h1-1", "W2": "v2-1", "W3": "v1-1", "W4": "h0-1", "W5": "v3-1"}
+    lines = {road: net.line[net.road_id.tolist().index(road)] for road in places.values()}
+    return {
+        name: WimStation(name, 0.05, line=lines[road].centroid, road_id=road)
+        for name, road in places.items()
+    }
+
+
+BYPASS = {"approach_m": 1000, "return_m": 1000, "min_extra_m": 0, "record_s": 60, "max_stop_s": 900}
 RULES: dict[str, Callable[[], Rule]] = {
     "speeding": lambda: rule("speeding", {"min_duration_s": 30}, refs()),
     "bridge_limits": lambda: rule("bridge_limits", {"default_error_share": 0.1}, refs()),
+    "weigh_station_bypass": lambda: rule("weigh_station_bypass", BYPASS, refs()),
     "banned_road": lambda: rule("banned_road", {"min_inside_m": 120}, refs()),
 }
 
@@ -149,6 +162,6 @@ def test_there_is_something_to_find_and_a_replay_adds_nothing(kind: str) -> None
 @pytest.mark.parametrize("kind", RULES)
 def test_without_roads_or_rows_nothing_is_found(kind: str) -> None:
     nothing = take(feed(0), slice(0, 0))
-    assert found(RULES[kind](), nothing) == []
+    assert found(RULES[kind](), nothing) == [] and found(RULES[kind](), {}) == []
     declared = RULES[kind]().declaration
     assert found(rule(kind, declared.parameters, city(None)), feed(0)) == []
