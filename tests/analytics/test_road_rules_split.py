@@ -13,11 +13,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.feeds import take
+from analytics.hours import parse_hours
 from analytics.references import WimStation
 from analytics.rule import Columns, Rule
-from analytics.truck_references import Bridge, TruckEntry
+from analytics.truck_references import Bridge, MuckPermit, Site, TruckEntry
 from tests.analytics.columns import cut_by_row, cut_by_time, rule, written
-from tests.analytics.trucks_on_roads import MINUTE, START, Roads, Truck, city, found, gps, roads
+from tests.analytics.trucks_on_roads import (
+    CORNER,
+    MINUTE,
+    START,
+    Roads,
+    Truck,
+    city,
+    found,
+    gps,
+    roads,
+)
 
 SIDE, STEP_M = 4, 300.0
 TRUCKS, LEGS = 6, 40
@@ -101,7 +112,21 @@ def refs() -> Any:
     }
     outline = shapely.buffer(grid().line[4], 10, cap_style="square")
     bridge = Bridge("B1", "bridge", "桥", 15.0, 3.5, outline, "v")
-    return city(grid(), stood(), trucks=trucks, bridges=(bridge,))
+    here, there = (
+        shapely.box(*(np.tile(CORNER, 2) + box))
+        for box in ((-50.0, -50.0, 350.0, 350.0), (550.0, 550.0, 950.0, 950.0))
+    )
+    permits = {
+        f"沪B0000{k}": (
+            MuckPermit(
+                f"P{k}", f"沪B0000{k}", grid().line[3 * k], there, "S1",
+                parse_hours("08:10-08:40"), "08:10-08:40", None, None, "v",
+            ),
+        )
+        for k in range(0, TRUCKS, 2)
+    }  # fmt: skip
+    sites = (Site("construction_site", "S1", "", here, None, None, "v"),)
+    return city(grid(), stood(), trucks=trucks, bridges=(bridge,), permits=permits, sites=sites)
 
 
 def stood() -> dict[str, WimStation]:
@@ -115,10 +140,12 @@ def stood() -> dict[str, WimStation]:
 
 
 BYPASS = {"approach_m": 1000, "return_m": 1000, "min_extra_m": 0, "record_s": 60, "max_stop_s": 900}
+MUCK = {"min_outside_m": 200, "grace_s": 60, "max_off_m": 40}
 RULES: dict[str, Callable[[], Rule]] = {
     "speeding": lambda: rule("speeding", {"min_duration_s": 30}, refs()),
     "bridge_limits": lambda: rule("bridge_limits", {"default_error_share": 0.1}, refs()),
     "weigh_station_bypass": lambda: rule("weigh_station_bypass", BYPASS, refs()),
+    "muck_route_departure": lambda: rule("muck_route_departure", MUCK, refs()),
     "banned_road": lambda: rule("banned_road", {"min_inside_m": 120}, refs()),
 }
 
