@@ -76,7 +76,7 @@ class Plans:
 def _area(shape: Any, wider_m: float) -> Any:
     if shape is None:
         return None
-    area = shapely.buffer(shape, wider_m)
+    area = shapely.buffer(shape, wider_m) if wider_m else shape
     shapely.prepare(area)
     return area
 

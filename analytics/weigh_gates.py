@@ -16,10 +16,11 @@ import shapely
 
 from analytics.references import WimStation
 from analytics.road_walks import Walks
-from analytics.routes import Pieces
+from analytics.routes import Pieces, Steps
 from analytics.truck_references import Roads
 
 Longs = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 OUTSIDE, UP, STATION, DOWN = 0, 1, 2, 3
 
@@ -44,17 +45,27 @@ class Gate(NamedTuple):
 class Turns(NamedTuple):
     """Junctions at which trucks leave zones or enter them, in the order driven; shape (k,) each.
 
+    A way between two fixes is no proof of where it led: a truck has left the road (``leaves``) if
+    the fix before the junction was upstream, and is back (``returns``) if the fix behind it is
+    downstream, both fixes of the step close to their
+    roads. Of other turns both are False.
+
     Attributes
     ----------
+    at : step.
     piece : the piece before the junction.
     gate : whose zone.
-    left, entered : part of the zone before the junction, and after it.
+    t : ms since 1970.
+    rest_mm : from the junction to the end of the step.
     """
 
+    at: Longs
     piece: Longs
     gate: Longs
-    left: npt.NDArray[np.int8]
-    entered: npt.NDArray[np.int8]
+    t: Longs
+    rest_mm: Longs
+    leaves: Bools
+    returns: Bools
 
 
 class Gates:
@@ -90,14 +101,69 @@ class Gates:
         self._alike = np.unique(self.zone, axis=1, return_inverse=True)[1].reshape(-1)
         self.arcs = (self.zone != OUTSIDE).any(axis=0)
 
-    def turns(self, pieces: Pieces) -> Turns:
-        """Find where the way leads out of a zone or into one."""
+    def turns(self, steps: Steps, chosen: Longs, pieces: Pieces, max_off_m: float) -> Turns:
+        """Find where ways lead out of a zone or into one.
+
+        Parameters
+        ----------
+        chosen : steps of which the pieces are.
+        max_off_m : further from the road a fix shows nothing.
+        """
         arc, step = pieces.arc, pieces.step
         apart = (step[1:] == step[:-1]) & (self._alike[arc[1:]] != self._alike[arc[:-1]])
-        piece = np.flatnonzero(apart)
-        before, after = self.zone[:, arc[piece]], self.zone[:, arc[piece + 1]]
+        junction = np.flatnonzero(apart)
+        before, after = self.zone[:, arc[junction]], self.zone[:, arc[junction + 1]]
         place, gate = np.nonzero(((before == OUTSIDE) != (after == OUTSIDE)).T)
-        return Turns(piece[place], gate, before[gate, place], after[gate, place])
+        piece, left, entered = junction[place], before[gate, place], after[gate, place]
+        at = chosen[step[piece]]
+        off = np.maximum(steps.before("off_m")[at], steps.take("off_m")[at])
+        driven = np.concatenate([[0], np.cumsum(pieces.length_mm)])
+        return Turns(
+            at=at,
+            piece=piece,
+            gate=gate,
+            t=pieces.leave_ms[piece],
+            rest_mm=driven[pieces.bounds[step[piece] + 1]] - driven[piece + 1],
+            leaves=(off <= max_off_m)
+            & (left == UP)
+            & (entered == OUTSIDE)
+            & (self.zone[gate, steps.before("arc")[at]] == UP),
+            returns=(off <= max_off_m)
+            & (entered == DOWN)
+            & (self.zone[gate, steps.take("arc")[at]] == DOWN),
+        )
+
+
+def notable(turns: Turns, owner: Longs, held: Bools, since: Longs, max_detour_ms: float) -> Longs:
+    """Pick the turns that a bypass may begin or end with.
+
+    That are those of a truck at a gate that left and returned with its next turn there, soon
+    enough; its last one there, if it has left and may still be back; and its first one, if it may
+    have left before.
+
+    Parameters
+    ----------
+    owner : truck of each turn.
+    held : whether a truck is known to have left before, shape (trucks,).
+    since : time from which on each truck can have left and still be back soon enough.
+
+    Returns
+    -------
+    numbers of turns, in order.
+    """
+    if not len(owner):
+        return np.zeros(0, np.int64)
+    key = owner * (int(turns.gate.max()) + 1) + turns.gate
+    order = np.argsort(key, kind="stable")
+    key, t, truck = key[order], turns.t[order], owner[order]
+    leaves, returns = turns.leaves[order], turns.returns[order]
+    follows = np.concatenate([[False], key[1:] == key[:-1]])
+    last = np.concatenate([~follows[1:], [True]])
+    ends = np.zeros(len(key), bool)
+    ends[1:] = follows[1:] & leaves[:-1] & returns[1:] & (np.diff(t) <= max_detour_ms)
+    chosen = ends | (~follows & held[truck]) | (last & leaves & (t >= since[truck]))
+    chosen[:-1] |= ends[1:]
+    return np.sort(order[chosen])
 
 
 def _places(roads: Roads, station: WimStation) -> list[tuple[int, float]]:

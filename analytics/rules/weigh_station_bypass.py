@@ -29,11 +29,11 @@ from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import FIX, WEIGHING, segments
 from analytics.road_shapes import arc_line, way_shape
 from analytics.road_wording import CLOCK, MATCHED, fixes_quality, metres, points_of, road_name
-from analytics.routes import Pieces, Seen, Steps, steps_of
+from analytics.routes import Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
 from analytics.vessel_wording import between
-from analytics.weigh_gates import DOWN, OUTSIDE, UP, Gates, Turns
+from analytics.weigh_gates import Gates, Turns, notable
 from layers.text import Text
 
 Longs = npt.NDArray[np.int64]
@@ -59,11 +59,14 @@ class WeighStationBypassParameters(Parameters):
 
 
 class _Left(NamedTuple):
-    """Where a truck left the road: ms, m to the station, mm driven since, its step, fix and place.
+    """Where a truck left the road.
 
     Attributes
     ----------
+    t, place : of the junction, ms and metres.
+    far_m : from there to the station.
     odometer_mm : what the truck had driven by then.
+    fix, at_ms : the fix before, and the time of that behind.
     """
 
     t: int
@@ -72,6 +75,15 @@ class _Left(NamedTuple):
     odometer_mm: int
     at_ms: int
     fix: list[Any]
+    place: list[float]
+
+
+class _Back(NamedTuple):
+    """Where it came back; as in `_Left`."""
+
+    t: int
+    far_m: float
+    odometer_mm: int
     place: list[float]
 
 
@@ -114,10 +126,10 @@ class WeighStationBypass(Rule):
         stood = self._stood(columns, steps)
         chosen = np.flatnonzero(steps.touching(self._gates.arcs))
         pieces = steps.pieces(chosen)
-        turns = self._gates.turns(pieces)
-        for k in range(len(turns.piece)):
-            at = int(chosen[pieces.step[turns.piece[k]]])
-            self._turn(state, steps, (at, int(odometer[at])), pieces, turns, k, stood)
+        turns = self._gates.turns(steps, chosen, pieces, p.max_off_m)
+        for k in self._notable(state, steps, turns):
+            arcs = pieces.arc[turns.piece[k] : turns.piece[k] + 2].tolist()
+            self._turn(state, steps, odometer, turns, k, arcs, stood)
         for mover, times in stood.items():
             state["stood"][mover] = int(times[-1])
         steps.keep(state["last"])
@@ -167,52 +179,48 @@ class WeighStationBypass(Rule):
         edges = [0, *inner.tolist(), len(long)] if len(long) else []
         return {str(mover[long[a]]): t[long[a:b]] for a, b in pairwise(edges)}
 
+    def _notable(self, state: State, steps: Steps, turns: Turns) -> list[int]:
+        movers, ends = steps.fixes.movers, steps.fixes.bounds[1:] - 1
+        held = np.array([mover in state["left"] for mover in movers], bool)
+        limit = self.parameters.max_detour_s * 1000
+        since = steps.take("t")[ends] - round(limit)
+        found: list[int] = notable(turns, steps.fixes.owner[turns.at], held, since, limit).tolist()
+        return found
+
     def _turn(
         self,
         state: State,
         steps: Steps,
-        end: tuple[int, int],
-        pieces: Pieces,
+        odometer: Longs,
         turns: Turns,
         k: int,
+        arcs: list[int],
         stood: dict[str, Longs],
     ) -> None:
-        """Take in that a truck left a zone or came into one; ``end`` is its step and odometer."""
-        (at, odometer), piece, number = end, int(turns.piece[k]), int(turns.gate[k])
-        mover, gate = steps.fixes.movers[int(steps.fixes.owner[at])], self._gates.gates[number]
+        """Take in that a truck left a zone or came into one, from one arc to another."""
+        at, gate = int(turns.at[k]), self._gates.gates[int(turns.gate[k])]
+        mover = steps.fixes.movers[int(steps.fixes.owner[at])]
         left = state["left"].setdefault(mover, {})
-        t, near = int(pieces.leave_ms[piece]), self._near(steps, at)
-        rest = int(pieces.length_mm[piece + 1 : pieces.bounds[pieces.step[piece] + 1]].sum())
-        if turns.entered[k] == OUTSIDE:
-            left.pop(gate.key, None)
-            arc = int(pieces.arc[piece])
-            # The fix before must have been on the road: a way between two fixes is no proof of it.
-            fixed = self._gates.zone[number, int(steps.before("arc")[at])] == UP
-            if turns.left[k] == UP and fixed and near:
-                place = arc_line(steps.roads, arc).coords[-1]
-                record = _Left(
-                    t,
-                    int(steps.take("chain")[at]),
-                    gate.far_m[arc],
-                    odometer - rest,
-                    int(steps.take("t")[at]),
-                    list(steps.seen_before(at)),
-                    [float(place[0]), float(place[1])],
-                )
-                left[gate.key] = list(record)
-        elif gate.key in left:
-            record = _Left(*left.pop(gate.key))
-            fixed = self._gates.zone[number, int(steps.take("arc")[at])] == DOWN
-            if turns.entered[k] == DOWN and fixed and near:
-                back = (t, gate.far_m[int(pieces.arc[piece + 1])], odometer - rest)
-                self._return(state, steps, at, gate.key, record, back, stood.get(mover))
+        t, driven = int(turns.t[k]), int(odometer[at] - turns.rest_mm[k])
+        before = left.pop(gate.key, None)
+        if turns.leaves[k]:
+            record = _Left(
+                t,
+                int(steps.take("chain")[at]),
+                gate.far_m[arcs[0]],
+                driven,
+                int(steps.take("t")[at]),
+                list(steps.seen_before(at)),
+                list(arc_line(steps.roads, arcs[0]).coords[-1]),
+            )
+            left[gate.key] = list(record)
+        elif turns.returns[k] and before is not None:
+            back = _Back(
+                t, gate.far_m[arcs[1]], driven, list(arc_line(steps.roads, arcs[1]).coords[0])
+            )
+            self._return(state, steps, at, gate.key, _Left(*before), back, stood.get(mover))
         if not left:
             del state["left"][mover]
-
-    def _near(self, steps: Steps, at: int) -> bool:
-        """Whether both fixes of a step are close to their roads."""
-        off = steps.before("off_m")[at], steps.take("off_m")[at]
-        return bool(max(off) <= self.parameters.max_off_m)
 
     def _return(
         self,
@@ -221,14 +229,13 @@ class WeighStationBypass(Rule):
         at: int,
         gate: str,
         left: _Left,
-        back: tuple[int, float, int],
+        back: _Back,
         stood: Longs | None,
     ) -> None:
         """Let a return wait for its records if it may be a bypass."""
         p = self.parameters
         mover = steps.fixes.movers[int(steps.fixes.owner[at])]
-        t, far, odometer = back
-        past, taken = left.far_m + far, (odometer - left.odometer_mm) / 1000
+        past, taken = left.far_m + back.far_m, (back.odometer_mm - left.odometer_mm) / 1000
         last = state["stood"].get(mover, -1)
         if stood is not None:
             earlier = stood[stood <= int(steps.take("t")[at])]
@@ -237,7 +244,7 @@ class WeighStationBypass(Rule):
             left.chain != int(steps.take("chain")[at])
             # A detour without a fix on it is a guess.
             or left.at_ms > int(steps.before("t")[at])
-            or t - left.t > p.max_detour_s * 1000
+            or back.t - left.t > p.max_detour_s * 1000
             or last >= left.t
             or taken < past + p.min_extra_m
         ):
@@ -245,16 +252,15 @@ class WeighStationBypass(Rule):
         arc = int(steps.before("arc")[at])
         fixes = [left.fix, list(steps.seen_before(at)), list(steps.seen(at))]
         x, y = (float(steps.before(name)[at]) for name in ("x", "y"))
-        place = arc_line(steps.roads, int(steps.take("arc")[at])).coords[0]
         around = road_name(steps.roads, int(steps.roads.arc_road[arc]))
         found = {
             "gate": gate,
             "span": [left.t, int(steps.take("t")[at])],
-            "back": t,
+            "back": back.t,
             "past": past,
             "taken": taken,
             "fixes": fixes,
-            "way": [left.place, [x, y], [float(place[0]), float(place[1])]],
+            "way": [left.place, [x, y], back.place],
             "around": [around.en, around.zh],
         }
         state["waiting"].setdefault(mover, []).append(found)
