@@ -19,7 +19,15 @@ from analytics.calendar import city_days
 from analytics.event import Event, Evidence, above
 from analytics.hours import Hours, parse_hours, time_within
 from analytics.road_shapes import along, way_shape
-from analytics.road_wording import CLOCK, MATCHED, fixes_quality, metres, points_of, road_name
+from analytics.road_wording import (
+    CLOCK,
+    MATCHED,
+    fixes_quality,
+    metres,
+    points_of,
+    register_entry,
+    road_name,
+)
 from analytics.routes import Pieces, Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
@@ -184,7 +192,10 @@ class BannedRoad(Rule):
         evidence = Evidence(
             measures=(above("length_on_closed_roads", far, "m", p.min_inside_m),),
             points=points_of(fixes),
-            references=tuple(passage["roads"]),
+            references=(
+                *passage["roads"],
+                *register_entry(self.references, plate, span[0]),
+            ),
             quality=fixes_quality(fixes),
             doubts=_DOUBTS,
         )

@@ -27,7 +27,15 @@ from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import EMPTY, FIX, FULL, HALF, UNKNOWN_LOAD, segments
 from analytics.hours import within_hours
 from analytics.muck_plans import Plan, Plans
-from analytics.road_wording import CLOCK, MATCHED, fixes_quality, metres, points_of, road_name
+from analytics.road_wording import (
+    CLOCK,
+    MATCHED,
+    fixes_quality,
+    metres,
+    points_of,
+    register_entry,
+    road_name,
+)
 from analytics.routes import Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
@@ -295,7 +303,7 @@ class MuckRouteDeparture(Rule):
         evidence = Evidence(
             measures=measures,
             points=points_of(fixes),
-            references=tuple(cited),
+            references=(*cited, *register_entry(self.references, plate, span[0])),
             quality=fixes_quality(fixes) | {"load_told": run["known"]},
             doubts=_DOUBTS if run["known"] else (_INFERRED, *_DOUBTS),
         )

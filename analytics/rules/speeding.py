@@ -23,7 +23,15 @@ from pydantic import Field
 
 from analytics.calendar import city_days
 from analytics.event import Event, Evidence, Measure, above
-from analytics.road_wording import CLOCK, MATCHED, fixes_quality, kmh, points_of, road_name
+from analytics.road_wording import (
+    CLOCK,
+    MATCHED,
+    fixes_quality,
+    kmh,
+    points_of,
+    register_entry,
+    road_name,
+)
 from analytics.routes import Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
@@ -149,7 +157,7 @@ class Speeding(Rule):
                 above("duration", lasted, "s", p.min_duration_s),
             ),
             points=points_of(fixes),
-            references=(cited,),
+            references=(cited, *register_entry(self.references, plate, span[0])),
             quality=fixes_quality(fixes),
             doubts=_DOUBTS,
         )

@@ -28,7 +28,15 @@ from analytics.calendar import city_days
 from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import FIX, WEIGHING, segments
 from analytics.road_shapes import arc_line, way_shape
-from analytics.road_wording import CLOCK, MATCHED, fixes_quality, metres, points_of, road_name
+from analytics.road_wording import (
+    CLOCK,
+    MATCHED,
+    fixes_quality,
+    metres,
+    points_of,
+    register_entry,
+    road_name,
+)
 from analytics.routes import Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
@@ -304,7 +312,11 @@ class WeighStationBypass(Rule):
                 Measure("duration", lasted, "s", p.max_detour_s, round(lasted - p.max_detour_s, 3)),
             ),
             points=points_of(fixes),
-            references=(station.reference(), roads.reference(road)),
+            references=(
+                station.reference(),
+                roads.reference(road),
+                *register_entry(self.references, plate, span[0]),
+            ),
             quality=fixes_quality(fixes) | {"direction": _direction(roads, gate.arc)},
             doubts=_DOUBTS,
         )
@@ -316,7 +328,7 @@ class WeighStationBypass(Rule):
             en=(
                 f"Suspected avoiding of a weigh station: {plate} left {name.en} before station"
                 f" {station.station_id} and came back behind it, by {en}, {when.en}; the way taken"
-                f" is {taken.en}, that past the station {past.en}, {more.en} less (told from"
+                f" is {taken.en}, {more.en} longer than the {past.en} past the station (told from"
                 f" {p.min_extra_m:g} m); no weighing there within {p.record_s / 60:g} min."
             ),
             zh=(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from analytics.rule import Rule
+from analytics.truck_references import TruckEntry
 from tests.analytics.columns import rule
 from tests.analytics.trucks_on_roads import (
     PLATE,
@@ -56,6 +57,12 @@ def test_what_it_says() -> None:
     assert event.evidence.quality["worst_gap_s"] == 30 and len(event.evidence.points) == 2
     assert PLATE in event.sentence.zh and "90.0 km/h" in event.sentence.en
     assert "slow Road" in event.sentence.en and "slow路" in event.sentence.zh
+
+
+def test_the_register_of_that_day_is_cited() -> None:
+    trucks = {PLATE: (TruckEntry("T1", PLATE, firm_name="运输公司"),)}
+    (event,) = found(rule("speeding", {}, city(NET, trucks=trucks)), gps(drive(90)))
+    assert event.evidence.references[-1]["firm_name"] == "运输公司"
 
 
 def test_one_clock_alone_is_silent() -> None:
