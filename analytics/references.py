@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import orjson
 import shapely
 
+from analytics.content import content_version
 from analytics.reception_model import Reception
 from analytics.truck_references import Haulage
 from layers.crs import project
 
 Area = shapely.Polygon | shapely.MultiPolygon
-_Shape = TypeVar("_Shape", bound=shapely.Geometry)
-_DIGEST = 12
 _EDGE_STEP_DEG = 0.01
-
-
-def content_version(content: object) -> str:
-    """Short hash of plain data: equal content gives the equal version on any machine."""
-    packed = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(packed).hexdigest()[:_DIGEST]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import shapely
 
-from analytics.references import content_version
+from analytics.content import content_version
 from analytics.truck_references import Area, Bridge, MuckPermit, Site, TruckEntry, permit_hours
 from layers.crs import project
 

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics import registry
+from analytics.content import content_version
 from analytics.detect import END_OF_TIME_MS
 from analytics.event import Event
 from analytics.feeds import ais_columns
 from analytics.reference_rows import load_references, state_of_layers
-from analytics.references import content_version
 from analytics.rule import Columns, State, dump_state, load_state
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore

@@ -24,12 +24,13 @@ import shapely
 from pydantic import Field
 
 from analytics.calendar import city_day, city_days
+from analytics.content import content_version
 from analytics.event import Event, Evidence, Measure, above
 from analytics.fishing import features as features_of
 from analytics.fishing.model import Reason, load, lying
 from analytics.names import Names
 from analytics.preparation.statics import Statics
-from analytics.references import MarineZone, RegisterEntry, content_version
+from analytics.references import MarineZone, RegisterEntry
 from analytics.register_on import RegistersByDay
 from analytics.rule import Columns, Rule, State, register
 from analytics.tracks import Tracks, name_of, said_where, tracks_of

@@ -1,0 +1,318 @@
+"""The compiled loop over rows: what a truck did before each of them, and which road it was on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from analytics.kernels.viterbi import Lattice, decided, drop, force, place_of, settle
+from analytics.roads.candidates import Found, Grid, find
+from analytics.roads.parameters import Limits
+from analytics.roads.transitions import (
+    NO_WAY,
+    Ways,
+    arcs_between,
+    likelihood,
+    limit_of,
+    way,
+)
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+# What is remembered of a truck, whole numbers: times of its last row, of its last position and of
+# the row before if that was set aside; how many positions its chain has, when that began, and
+# whether it goes on; since when it stands; the arc and the time of the last decided step.
+HEARD, LAST, STRAY, SEEN, CHAIN, OPEN, STILL, ARC, WHEN = range(9)
+WHOLE = 9
+# And places, metres: of the last position, of the stray one, of the last step, where it stands, of
+# the last decided step and of its match, and how far along its arc that is.
+LAST_X, LAST_Y, STRAY_X, STRAY_Y, STEP_X, STEP_Y, STILL_X, STILL_Y = range(8)
+FROM_X, FROM_Y, POINT_X, POINT_Y, ALONG = range(8, 13)
+REAL = 13
+# What a row is: matched to nothing, a step of the chain, or a position that stands at the last one.
+APART, STEP, STANDING = range(3)
+UNKNOWN = -1
+
+
+class Rows(NamedTuple):
+    """Rows of all movers, those of each in the order of time.
+
+    Attributes
+    ----------
+    t : ms. x, y : metres. east, north : unit vector of the course, zeros for none.
+    usable : whether a row is a position.
+    role : what it is; of rows that were held back known before.
+    """
+
+    t: Longs
+    x: Floats
+    y: Floats
+    east: Floats
+    north: Floats
+    usable: npt.NDArray[np.bool_]
+    role: Bytes
+
+
+class Told(NamedTuple):
+    """What is told of each row; see `analytics.roads.stage.RoadMatching`.
+
+    Attributes
+    ----------
+    via_bounds : first and end of its arcs in the list of all, shape (n, 2).
+    """
+
+    arc: Ints
+    along_m: Floats
+    off_m: Floats
+    chain: Longs
+    route_m: Floats
+    still_since: Longs
+    aside: Bytes
+    via_bounds: Longs
+
+
+class Steps(NamedTuple):
+    """Steps that are not decided, beside the lattice: candidates, rows and when they came."""
+
+    lattice: Lattice
+    arc: Ints
+    along: Floats
+    point: Floats
+    row: Longs
+    seen: Longs
+
+
+class Tools(NamedTuple):
+    """What the loop works with."""
+
+    limits: Limits
+    grid: Grid
+    ways: Ways
+    found: Found
+    steps: Steps
+
+
+class Truck(NamedTuple):
+    """What is remembered of one truck, changed in place."""
+
+    whole: Longs
+    real: Floats
+
+
+@njit(cache=True)
+def forget(truck: Truck) -> None:  # pragma: no cover - compiled
+    """Make it a truck of which nothing is known."""
+    truck.whole[:] = UNKNOWN
+    truck.whole[SEEN] = truck.whole[OPEN] = 0
+    truck.real[:] = np.nan
+
+
+@njit(cache=True)
+def _grown(via: Ints, need: int) -> Ints:  # pragma: no cover - compiled
+    if need <= len(via):
+        return via
+    wide = np.empty(max(2 * len(via), need), np.int32)
+    wide[: len(via)] = via
+    return wide
+
+
+@njit(cache=True)
+def _write(
+    tools: Tools, rows: Rows, told: Told, truck: Truck, chosen: int, end: int, via: Ints, used: int
+) -> tuple[Ints, int]:  # pragma: no cover - compiled
+    """Tell the rows of the oldest step, up to a row, that it is decided."""
+    steps, whole, real = tools.steps, truck.whole, truck.real
+    place = steps.lattice.span[0]
+    row = steps.row[place]
+    arc, along = steps.arc[place, chosen], steps.along[place, chosen]
+    told.route_m[row] = np.nan
+    told.via_bounds[row, 0] = told.via_bounds[row, 1] = used
+    if whole[ARC] >= 0:
+        straight = np.hypot(rows.x[row] - real[FROM_X], rows.y[row] - real[FROM_Y])
+        limit = limit_of(tools.limits, straight, (rows.t[row] - whole[WHEN]) / 1000)
+        length, kind = way(
+            tools.ways, tools.limits, whole[ARC], real[ALONG], arc, along, straight, limit
+        )
+        between = arcs_between(tools.ways, whole[ARC], real[ALONG], arc, along, kind, limit)
+        via = _grown(via, used + len(between))
+        via[used : used + len(between)] = between
+        used += len(between)
+        told.route_m[row], told.via_bounds[row, 1] = length, used
+    whole[ARC], whole[WHEN] = arc, rows.t[row]
+    real[ALONG], real[FROM_X], real[FROM_Y] = along, rows.x[row], rows.y[row]
+    real[POINT_X], real[POINT_Y] = steps.point[place, chosen, 0], steps.point[place, chosen, 1]
+    for k in range(row, end):
+        if rows.role[k] != APART:
+            _stand(rows, told, truck, k, k > row)
+    return via, used
+
+
+@njit(cache=True)
+def _stand(
+    rows: Rows, told: Told, truck: Truck, row: int, again: bool
+) -> None:  # pragma: no cover - compiled
+    """Tell a row that it is at the last decided step."""
+    told.arc[row], told.along_m[row] = truck.whole[ARC], truck.real[ALONG]
+    told.chain[row] = truck.whole[CHAIN]
+    told.off_m[row] = np.hypot(
+        rows.x[row] - truck.real[POINT_X], rows.y[row] - truck.real[POINT_Y]
+    )
+    if again:
+        told.route_m[row] = 0.0
+
+
+@njit(cache=True)
+def decide(
+    tools: Tools, rows: Rows, told: Told, truck: Truck, now: int, close: bool, via: Ints, used: int
+) -> tuple[Ints, int]:  # pragma: no cover - compiled
+    """Decide the steps whose time has come, all of them if the chain is to be closed."""
+    steps, limits = tools.steps, tools.limits
+    lattice = steps.lattice
+    while lattice.span[1]:
+        place = lattice.span[0]
+        chosen = decided(lattice)
+        if chosen < 0:
+            waited = rows.t[now] - rows.t[steps.row[place]]
+            count = truck.whole[SEEN] - steps.seen[place]
+            if not close and waited < limits.lag_ms and count < limits.lag_fixes:
+                break
+            chosen = force(lattice)
+        end = steps.row[place_of(lattice, 1)] if lattice.span[1] > 1 else now + 1
+        via, used = _write(tools, rows, told, truck, chosen, end, via, used)
+        drop(lattice)
+    if close:
+        truck.whole[ARC] = truck.whole[CHAIN] = UNKNOWN
+        truck.whole[OPEN] = 0
+    return via, used
+
+
+@njit(cache=True)
+def _reach(
+    tools: Tools, rows: Rows, truck: Truck, row: int, count: int
+) -> bool:  # pragma: no cover - compiled
+    """Join a position's candidates to the chain; False where no way leads to any."""
+    steps, limits, found = tools.steps, tools.limits, tools.found
+    lattice = steps.lattice
+    place = place_of(lattice, lattice.span[1])
+    pending = lattice.span[1]
+    before = place_of(lattice, pending - 1) if pending else 0
+    sources = lattice.size[before] if pending else 1
+    since = rows.t[steps.row[before]] if pending else truck.whole[WHEN]
+    straight = np.hypot(rows.x[row] - truck.real[STEP_X], rows.y[row] - truck.real[STEP_Y])
+    limit = limit_of(limits, straight, (rows.t[row] - since) / 1000)
+    lattice.alive[place, :count] = False
+    for i in range(sources):
+        if pending and not lattice.alive[before, i]:
+            continue
+        arc = np.int64(steps.arc[before, i]) if pending else truck.whole[ARC]
+        along = steps.along[before, i] if pending else truck.real[ALONG]
+        held = lattice.score[before, i] if pending else np.int64(0)
+        for j in range(count):
+            length, kind = way(
+                tools.ways, limits, arc, along, found.arc[j], found.along_m[j], straight, limit
+            )
+            if kind == NO_WAY:
+                continue
+            score = held + found.score[j] + likelihood(limits, length, kind, straight)
+            if not lattice.alive[place, j] or score > lattice.score[place, j]:
+                lattice.alive[place, j] = True
+                lattice.score[place, j], lattice.back[place, j] = score, i
+    return _keep(tools, truck, row, place, count)
+
+
+@njit(cache=True)
+def _begin(
+    tools: Tools, rows: Rows, truck: Truck, row: int, count: int
+) -> None:  # pragma: no cover - compiled
+    """Begin a chain with a position's candidates."""
+    lattice = tools.steps.lattice
+    place = place_of(lattice, 0)
+    truck.whole[CHAIN], truck.whole[SEEN], truck.whole[OPEN] = rows.t[row], 0, 1
+    lattice.alive[place, :count] = True
+    lattice.back[place, :count] = 0
+    lattice.score[place, :count] = tools.found.score[:count]
+    _keep(tools, truck, row, place, count)
+
+
+@njit(cache=True)
+def _keep(
+    tools: Tools, truck: Truck, row: int, place: int, count: int
+) -> bool:  # pragma: no cover - compiled
+    steps, found = tools.steps, tools.found
+    steps.lattice.size[place] = count
+    steps.row[place], steps.seen[place] = row, truck.whole[SEEN]
+    steps.arc[place, :count] = found.arc[:count]
+    steps.along[place, :count] = found.along_m[:count]
+    steps.point[place, :count] = found.point[:count]
+    return bool(settle(steps.lattice, tools.limits.beam))
+
+
+@njit(cache=True)
+def _strays(
+    limits: Limits, rows: Rows, truck: Truck, row: int
+) -> tuple[bool, bool]:  # pragma: no cover - compiled
+    """Whether a position can't be this truck's, and whether it confirms that it is elsewhere."""
+    whole, real, t = truck.whole, truck.real, rows.t[row]
+    x, y = rows.x[row], rows.y[row]
+    if whole[LAST] == UNKNOWN:
+        return False, False
+    seconds = max(0.0, (t - whole[LAST]) / 1000) + limits.clock_s
+    if np.hypot(x - real[LAST_X], y - real[LAST_Y]) <= limits.max_speed_mps * seconds:
+        return False, False
+    if whole[STRAY] != UNKNOWN:
+        seconds = max(0.0, (t - whole[STRAY]) / 1000) + limits.clock_s
+        if np.hypot(x - real[STRAY_X], y - real[STRAY_Y]) <= limits.max_speed_mps * seconds:
+            return False, True
+    return True, False
+
+
+@njit(cache=True)
+def follow(
+    tools: Tools, rows: Rows, told: Told, truck: Truck, row: int, via: Ints, used: int
+) -> tuple[Ints, int]:  # pragma: no cover - compiled
+    """Take one row of a truck in; tells what is decided by it. The list of arcs may be another."""
+    limits, whole, real = tools.limits, truck.whole, truck.real
+    t = rows.t[row]
+    if whole[HEARD] != UNKNOWN and t - whole[HEARD] > limits.forget_ms:
+        via, used = decide(tools, rows, told, truck, row, True, via, used)
+        forget(truck)
+    whole[HEARD] = t
+    told.still_since[row] = whole[STILL]
+    if not rows.usable[row]:
+        return via, used
+    x, y = rows.x[row], rows.y[row]
+    strays, elsewhere = _strays(limits, rows, truck, row)
+    if strays:
+        whole[STRAY], real[STRAY_X], real[STRAY_Y] = t, x, y
+        told.aside[row] = 1
+        return via, used
+    if elsewhere or (whole[LAST] != UNKNOWN and t - whole[LAST] > limits.gap_ms):
+        via, used = decide(tools, rows, told, truck, row, True, via, used)
+    whole[STRAY] = UNKNOWN
+    whole[LAST], real[LAST_X], real[LAST_Y] = t, x, y
+    # False for a place that is not known yet.
+    if not np.hypot(x - real[STILL_X], y - real[STILL_Y]) <= limits.still_m:
+        whole[STILL], real[STILL_X], real[STILL_Y] = t, x, y
+    told.still_since[row] = whole[STILL]
+    whole[SEEN] += 1
+    if whole[OPEN] and np.hypot(x - real[STEP_X], y - real[STEP_Y]) < limits.step_m:
+        rows.role[row] = STANDING
+        if not tools.steps.lattice.span[1]:
+            _stand(rows, told, truck, row, True)
+        return decide(tools, rows, told, truck, row, False, via, used)
+    heading = (rows.east[row], rows.north[row])
+    count = find(tools.grid, tools.ways.graph, limits, x, y, heading, tools.found)
+    if count == 0:
+        return decide(tools, rows, told, truck, row, True, via, used)
+    if not whole[OPEN] or not _reach(tools, rows, truck, row, count):
+        via, used = decide(tools, rows, told, truck, row, True, via, used)
+        _begin(tools, rows, truck, row, count)
+    rows.role[row] = STEP
+    real[STEP_X], real[STEP_Y] = x, y
+    return decide(tools, rows, told, truck, row, False, via, used)
