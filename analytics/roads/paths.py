@@ -53,14 +53,18 @@ class Search(NamedTuple):
 
     Attributes
     ----------
-    length_mm, arrived, stamp : of each node how far it is, by which arc, and in which search.
+    length_mm, arrived, first, stamp : of each node how far it is, by which arc it is reached, with
+        which the way to it begins, and in which search that was found.
+    reached : nodes of the newest search but its origin.
     heap : nodes waiting, with their lengths in the upper half.
     last : number of the newest search, its origin and its limit; shape (3,).
     """
 
     length_mm: Longs
     arrived: Ints
+    first: Ints
     stamp: Longs
+    reached: Longs
     heap: Longs
     last: Longs
 
@@ -71,6 +75,8 @@ def room(graph: Graph) -> Search:
     return Search(
         np.zeros(nodes, np.int64),
         np.zeros(nodes, np.int32),
+        np.zeros(nodes, np.int32),
+        np.zeros(nodes, np.int64),
         np.zeros(nodes, np.int64),
         np.zeros(arcs + 1, np.int64),
         np.array([0, NONE, 0], np.int64),
@@ -120,12 +126,15 @@ def _pop(heap: Longs, count: int) -> int:  # pragma: no cover - compiled
 @njit(cache=True)
 def explore(
     graph: Graph, search: Search, origin: int, limit_mm: int
-) -> None:  # pragma: no cover - compiled
-    """Find all ways from a node up to a length; of equal ones that by the smallest node."""
+) -> int:  # pragma: no cover - compiled
+    """Find all ways from a node up to a length; how many nodes but the origin are reached.
+
+    Of equal ways it is that through the node that was settled first: the nearer, then the smaller.
+    """
     number = search.last[0] + 1
     search.last[0], search.last[1], search.last[2] = number, origin, limit_mm
     search.stamp[origin], search.length_mm[origin], search.arrived[origin] = number, 0, NONE
-    count = _push(search.heap, 0, origin)
+    count, found = _push(search.heap, 0, origin), 0
     while count:
         key = search.heap[0]
         count = _pop(search.heap, count)
@@ -137,10 +146,16 @@ def explore(
             ahead, total = graph.end[arc], length + graph.length_mm[arc]
             if total > limit_mm:
                 continue
-            if search.stamp[ahead] != number or total < search.length_mm[ahead]:
-                search.stamp[ahead], search.length_mm[ahead] = number, total
-                search.arrived[ahead] = arc
-                count = _push(search.heap, count, (total << _NODE_BITS) | ahead)
+            if search.stamp[ahead] != number:
+                search.reached[found] = ahead
+                found += 1
+            elif total >= search.length_mm[ahead]:
+                continue
+            search.stamp[ahead], search.length_mm[ahead] = number, total
+            search.arrived[ahead] = arc
+            search.first[ahead] = arc if node == origin else search.first[node]
+            count = _push(search.heap, count, (total << _NODE_BITS) | ahead)
+    return found
 
 
 @njit(cache=True)
@@ -152,9 +167,8 @@ def _table(
     room_, used = 1024, 0
     destination, length = np.empty(room_, np.int32), np.empty(room_, np.int32)
     first = np.empty(room_, np.int32)
-    reached, via = np.empty(nodes, np.int64), np.empty(nodes, np.int32)
     for origin in range(nodes):
-        count = _settle(graph, search, origin, bound_mm, reached, via)
+        count = explore(graph, search, origin, bound_mm)
         if used + count > room_:
             room_ = max(2 * room_, used + count)
             destination, length, first = (
@@ -162,11 +176,11 @@ def _table(
                 _wider(length, room_),
                 _wider(first, room_),
             )
-        own = np.sort(reached[:count])
+        own = np.sort(search.reached[:count])
         for k in range(count):
             destination[used + k] = own[k]
             length[used + k] = search.length_mm[own[k]]
-            first[used + k] = via[own[k]]
+            first[used + k] = search.first[own[k]]
         used += count
         bounds[origin + 1] = used
     return bounds, destination[:used].copy(), length[:used].copy(), first[:used].copy()
@@ -177,37 +191,6 @@ def _wider(values: Ints, size: int) -> Ints:  # pragma: no cover - compiled
     wide = np.empty(size, np.int32)
     wide[: len(values)] = values
     return wide
-
-
-@njit(cache=True)
-def _settle(
-    graph: Graph, search: Search, origin: int, bound_mm: int, reached: Longs, via: Ints
-) -> int:  # pragma: no cover - compiled
-    """List the nodes within the bound but the origin, and the first arc towards each."""
-    number = search.last[0] + 1
-    search.last[0], search.last[1], search.last[2] = number, NONE, 0
-    search.stamp[origin], search.length_mm[origin] = number, 0
-    count, found = _push(search.heap, 0, origin), 0
-    while count:
-        key = search.heap[0]
-        count = _pop(search.heap, count)
-        node, length = key & _NODE_MASK, key >> _NODE_BITS
-        if length > search.length_mm[node]:
-            continue
-        for k in range(graph.bounds[node], graph.bounds[node + 1]):
-            arc = graph.leaving[k]
-            ahead, total = graph.end[arc], length + graph.length_mm[arc]
-            if total > bound_mm:
-                continue
-            if search.stamp[ahead] != number:
-                reached[found] = ahead
-                found += 1
-            elif total >= search.length_mm[ahead]:
-                continue
-            search.stamp[ahead], search.length_mm[ahead] = number, total
-            via[ahead] = arc if node == origin else via[node]
-            count = _push(search.heap, count, (total << _NODE_BITS) | ahead)
-    return found
 
 
 @njit(cache=True)
@@ -232,8 +215,7 @@ def distance_mm(
 
     Returns
     -------
-    -1 for the length where there is no way up to the limit; -1 for the arc where it has none, or
-    where the way was searched for.
+    -1 for the length where there is no way up to the limit; -1 for the arc where it has none.
     """
     if origin == destination:
         return 0, NONE
@@ -247,7 +229,7 @@ def distance_mm(
         explore(graph, search, origin, limit_mm)
     if search.stamp[destination] != search.last[0] or search.length_mm[destination] > limit_mm:
         return NONE, NONE
-    return search.length_mm[destination], NONE
+    return search.length_mm[destination], np.int64(search.first[destination])
 
 
 @njit(cache=True)
