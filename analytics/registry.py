@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,7 +12,10 @@ import analytics.rules  # noqa: F401 - the rules register themselves when they a
 from analytics.preparation.parameters import PreparationParameters
 from analytics.preparation.stage import Preparation
 from analytics.references import References
-from analytics.rule import RULES, Rule
+from analytics.roads.network import RoadNetwork
+from analytics.roads.parameters import MatchingParameters
+from analytics.roads.stage import RoadMatching
+from analytics.rule import RULES, Parameters, Rule
 from layers.city import City, RuleDeclaration
 from layers.declaration import read
 from layers.errors import DeclarationError, OnemapError
@@ -20,6 +23,7 @@ from layers.text import Text
 
 # What is declared once for the preparation holds for every rule that does not say otherwise.
 _SHARED = ("names", "ship_types")
+_P = TypeVar("_P", bound=Parameters)
 
 
 class UnknownRuleError(OnemapError):
@@ -83,17 +87,33 @@ def preparation(city: City) -> Preparation:
     DeclarationError
         naming file, line and field of a parameter that does not fit.
     """
-    try:
-        return Preparation(PreparationParameters.model_validate(city.preparation.ais))
-    except ValidationError as failure:
-        first = failure.errors()[0]
-        where = ("ais", *first["loc"])
-        raise read(city.folder / "preparation.yaml").error(where, first["msg"]) from failure
+    return Preparation(_declared_preparation(city, "ais", PreparationParameters))
+
+
+def truck_stage(city: City, network: RoadNetwork) -> RoadMatching:
+    """Make the stage that truck rows pass before the rules.
+
+    Parameters
+    ----------
+    network : roads of the city, in its CRS; see `analytics.roads.network.network_of`.
+
+    Raises
+    ------
+    DeclarationError
+        naming file, line and field of a parameter that does not fit.
+    """
+    return RoadMatching(network, matching_parameters(city))
+
+
+def matching_parameters(city: City) -> MatchingParameters:
+    """Give the parameters of the matching of trucks to roads; raises as `truck_stage` does."""
+    return _declared_preparation(city, "gps", MatchingParameters)
 
 
 def check(city: City) -> None:
     """Check the parameters of the preparation and of all declared rules (see `build`)."""
     preparation(city)
+    matching_parameters(city)
     nothing = References(zone=city.declaration.zone, crs=city.crs)
     for declaration in city.rules.values():
         _make(city, declaration, nothing)
@@ -103,6 +123,15 @@ def describe(city: City) -> list[RuleDescription]:
     """Tell what the city's rules are, what they read and with which parameters, by id."""
     nothing = References(zone=city.declaration.zone, crs=city.crs)
     return [_description(_make(city, city.rules[rule], nothing)) for rule in sorted(city.rules)]
+
+
+def _declared_preparation(city: City, feed: str, model: type[_P]) -> _P:
+    try:
+        return model.model_validate(getattr(city.preparation, feed))
+    except ValidationError as failure:
+        first = failure.errors()[0]
+        where = (feed, *first["loc"])
+        raise read(city.folder / "preparation.yaml").error(where, first["msg"]) from failure
 
 
 def _declared(city: City, rule: str) -> RuleDeclaration:

@@ -187,12 +187,14 @@ class PreparationDeclaration(_Declared):
     Attributes
     ----------
     ais : parameters of the preparation of AIS rows, typed by `analytics.preparation`.
+    gps : parameters of the matching of trucks to roads, typed by `analytics.roads`.
     land, water : layers of areas that are dry land, and of waters within it, for positions that no
         vessel can have.
     sources : for each parameter where its value comes from.
     """
 
     ais: dict[str, Any] = Field(default_factory=dict)
+    gps: dict[str, Any] = Field(default_factory=dict)
     land: tuple[str, ...] = ()
     water: tuple[str, ...] = ()
     sources: dict[str, str] = Field(default_factory=dict)

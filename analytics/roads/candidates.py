@@ -219,7 +219,7 @@ def _arcs_of(
         if arc < 0:
             continue
         turned = (cosine if way == 0 else -cosine) - 1.0 if known else 0.0
-        score = np.int64(round((near + limits.heading_weight * turned) * SCALE))
+        score = round((near + limits.heading_weight * turned) * SCALE)
         length = graph.length_m[arc]
         along = min(one[_ALONG] + place, length)
         count = _insert(found, count, arc, along if way == 0 else length - along, x, y, score)

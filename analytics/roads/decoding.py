@@ -11,14 +11,7 @@ from numba import njit
 from analytics.kernels.viterbi import Lattice, decided, drop, force, place_of, settle
 from analytics.roads.candidates import Found, Grid, find
 from analytics.roads.parameters import Limits
-from analytics.roads.transitions import (
-    NO_WAY,
-    Ways,
-    arcs_between,
-    likelihood,
-    limit_of,
-    way,
-)
+from analytics.roads.transitions import NO_WAY, Ways, likelihood, limit_of, way
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -64,7 +57,9 @@ class Told(NamedTuple):
 
     Attributes
     ----------
-    via_bounds : first and end of its arcs in the list of all, shape (n, 2).
+    kind : how the truck came from the matched position before, see `analytics.roads.transitions`.
+    from_arc, from_along_m : where that was.
+    limit_m : longest way that was believed.
     """
 
     arc: Ints
@@ -74,7 +69,10 @@ class Told(NamedTuple):
     route_m: Floats
     still_since: Longs
     aside: Bytes
-    via_bounds: Longs
+    kind: Bytes
+    from_arc: Ints
+    from_along_m: Floats
+    limit_m: Floats
 
 
 class Steps(NamedTuple):
@@ -106,51 +104,28 @@ class Truck(NamedTuple):
 
 
 @njit(cache=True)
-def forget(truck: Truck) -> None:  # pragma: no cover - compiled
-    """Make it a truck of which nothing is known."""
-    truck.whole[:] = UNKNOWN
-    truck.whole[SEEN] = truck.whole[OPEN] = 0
-    truck.real[:] = np.nan
-
-
-@njit(cache=True)
-def _grown(via: Ints, need: int) -> Ints:  # pragma: no cover - compiled
-    if need <= len(via):
-        return via
-    wide = np.empty(max(2 * len(via), need), np.int32)
-    wide[: len(via)] = via
-    return wide
-
-
-@njit(cache=True)
 def _write(
-    tools: Tools, rows: Rows, told: Told, truck: Truck, chosen: int, end: int, via: Ints, used: int
-) -> tuple[Ints, int]:  # pragma: no cover - compiled
+    tools: Tools, rows: Rows, told: Told, truck: Truck, chosen: int, end: int
+) -> None:  # pragma: no cover - compiled
     """Tell the rows of the oldest step, up to a row, that it is decided."""
     steps, whole, real = tools.steps, truck.whole, truck.real
     place = steps.lattice.span[0]
     row = steps.row[place]
     arc, along = steps.arc[place, chosen], steps.along[place, chosen]
-    told.route_m[row] = np.nan
-    told.via_bounds[row, 0] = told.via_bounds[row, 1] = used
     if whole[ARC] >= 0:
         straight = np.hypot(rows.x[row] - real[FROM_X], rows.y[row] - real[FROM_Y])
         limit = limit_of(tools.limits, straight, (rows.t[row] - whole[WHEN]) / 1000)
         length, kind = way(
             tools.ways, tools.limits, whole[ARC], real[ALONG], arc, along, straight, limit
         )
-        between = arcs_between(tools.ways, whole[ARC], real[ALONG], arc, along, kind, limit)
-        via = _grown(via, used + len(between))
-        via[used : used + len(between)] = between
-        used += len(between)
-        told.route_m[row], told.via_bounds[row, 1] = length, used
+        told.route_m[row], told.kind[row], told.limit_m[row] = length, kind, limit
+        told.from_arc[row], told.from_along_m[row] = whole[ARC], real[ALONG]
     whole[ARC], whole[WHEN] = arc, rows.t[row]
     real[ALONG], real[FROM_X], real[FROM_Y] = along, rows.x[row], rows.y[row]
     real[POINT_X], real[POINT_Y] = steps.point[place, chosen, 0], steps.point[place, chosen, 1]
     for k in range(row, end):
         if rows.role[k] != APART:
             _stand(rows, told, truck, k, k > row)
-    return via, used
 
 
 @njit(cache=True)
@@ -160,17 +135,15 @@ def _stand(
     """Tell a row that it is at the last decided step."""
     told.arc[row], told.along_m[row] = truck.whole[ARC], truck.real[ALONG]
     told.chain[row] = truck.whole[CHAIN]
-    told.off_m[row] = np.hypot(
-        rows.x[row] - truck.real[POINT_X], rows.y[row] - truck.real[POINT_Y]
-    )
+    told.off_m[row] = np.hypot(rows.x[row] - truck.real[POINT_X], rows.y[row] - truck.real[POINT_Y])
     if again:
         told.route_m[row] = 0.0
 
 
 @njit(cache=True)
 def decide(
-    tools: Tools, rows: Rows, told: Told, truck: Truck, now: int, close: bool, via: Ints, used: int
-) -> tuple[Ints, int]:  # pragma: no cover - compiled
+    tools: Tools, rows: Rows, told: Told, truck: Truck, now: int, close: bool
+) -> None:  # pragma: no cover - compiled
     """Decide the steps whose time has come, all of them if the chain is to be closed."""
     steps, limits = tools.steps, tools.limits
     lattice = steps.lattice
@@ -184,12 +157,11 @@ def decide(
                 break
             chosen = force(lattice)
         end = steps.row[place_of(lattice, 1)] if lattice.span[1] > 1 else now + 1
-        via, used = _write(tools, rows, told, truck, chosen, end, via, used)
+        _write(tools, rows, told, truck, chosen, end)
         drop(lattice)
     if close:
         truck.whole[ARC] = truck.whole[CHAIN] = UNKNOWN
         truck.whole[OPEN] = 0
-    return via, used
 
 
 @njit(cache=True)
@@ -210,7 +182,7 @@ def _reach(
     for i in range(sources):
         if pending and not lattice.alive[before, i]:
             continue
-        arc = np.int64(steps.arc[before, i]) if pending else truck.whole[ARC]
+        arc = int(steps.arc[before, i] if pending else truck.whole[ARC])
         along = steps.along[before, i] if pending else truck.real[ALONG]
         held = lattice.score[before, i] if pending else np.int64(0)
         for j in range(count):
@@ -274,26 +246,24 @@ def _strays(
 
 @njit(cache=True)
 def follow(
-    tools: Tools, rows: Rows, told: Told, truck: Truck, row: int, via: Ints, used: int
-) -> tuple[Ints, int]:  # pragma: no cover - compiled
-    """Take one row of a truck in; tells what is decided by it. The list of arcs may be another."""
+    tools: Tools, rows: Rows, told: Told, truck: Truck, row: int
+) -> None:  # pragma: no cover - compiled
+    """Take one row of a truck in; tells what is decided by it."""
     limits, whole, real = tools.limits, truck.whole, truck.real
-    t = rows.t[row]
-    if whole[HEARD] != UNKNOWN and t - whole[HEARD] > limits.forget_ms:
-        via, used = decide(tools, rows, told, truck, row, True, via, used)
-        forget(truck)
+    t, x, y = rows.t[row], rows.x[row], rows.y[row]
+    lapsed = whole[HEARD] != UNKNOWN and t - whole[HEARD] > limits.forget_ms
+    if lapsed:
+        whole[STILL], real[STILL_X] = UNKNOWN, np.nan
     whole[HEARD] = t
     told.still_since[row] = whole[STILL]
     if not rows.usable[row]:
-        return via, used
-    x, y = rows.x[row], rows.y[row]
-    strays, elsewhere = _strays(limits, rows, truck, row)
+        return
+    strays, elsewhere = (False, False) if lapsed else _strays(limits, rows, truck, row)
     if strays:
         whole[STRAY], real[STRAY_X], real[STRAY_Y] = t, x, y
         told.aside[row] = 1
-        return via, used
-    if elsewhere or (whole[LAST] != UNKNOWN and t - whole[LAST] > limits.gap_ms):
-        via, used = decide(tools, rows, told, truck, row, True, via, used)
+        return
+    close = elsewhere or (whole[LAST] != UNKNOWN and t - whole[LAST] > limits.gap_ms)
     whole[STRAY] = UNKNOWN
     whole[LAST], real[LAST_X], real[LAST_Y] = t, x, y
     # False for a place that is not known yet.
@@ -301,18 +271,21 @@ def follow(
         whole[STILL], real[STILL_X], real[STILL_Y] = t, x, y
     told.still_since[row] = whole[STILL]
     whole[SEEN] += 1
-    if whole[OPEN] and np.hypot(x - real[STEP_X], y - real[STEP_Y]) < limits.step_m:
+    goes_on = whole[OPEN] != 0 and not close
+    stands = goes_on and np.hypot(x - real[STEP_X], y - real[STEP_Y]) < limits.step_m
+    count = 0
+    if stands:
         rows.role[row] = STANDING
         if not tools.steps.lattice.span[1]:
             _stand(rows, told, truck, row, True)
-        return decide(tools, rows, told, truck, row, False, via, used)
-    heading = (rows.east[row], rows.north[row])
-    count = find(tools.grid, tools.ways.graph, limits, x, y, heading, tools.found)
-    if count == 0:
-        return decide(tools, rows, told, truck, row, True, via, used)
-    if not whole[OPEN] or not _reach(tools, rows, truck, row, count):
-        via, used = decide(tools, rows, told, truck, row, True, via, used)
-        _begin(tools, rows, truck, row, count)
-    rows.role[row] = STEP
-    real[STEP_X], real[STEP_Y] = x, y
-    return decide(tools, rows, told, truck, row, False, via, used)
+    else:
+        heading = (rows.east[row], rows.north[row])
+        count = find(tools.grid, tools.ways.graph, limits, x, y, heading, tools.found)
+        close = not (goes_on and count and _reach(tools, rows, truck, row, count))
+    for closing in range(int(close), -1, -1):
+        if not closing and count:
+            if close:
+                _begin(tools, rows, truck, row, count)
+            rows.role[row] = STEP
+            real[STEP_X], real[STEP_Y] = x, y
+        decide(tools, rows, told, truck, row, closing == 1)

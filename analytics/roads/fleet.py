@@ -24,9 +24,9 @@ from analytics.roads.decoding import (
     decide,
     follow,
 )
+from analytics.roads.transitions import NO_WAY
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 
 NEVER = -(2**62)
@@ -78,7 +78,10 @@ def nothing_told(n: int) -> Told:
         route_m=np.full(n, np.nan),
         still_since=np.full(n, UNKNOWN, np.int64),
         aside=np.zeros(n, np.uint8),
-        via_bounds=np.zeros((n, 2), np.int64),
+        kind=np.full(n, NO_WAY, np.uint8),
+        from_arc=np.full(n, -1, np.int32),
+        from_along_m=np.zeros(n),
+        limit_m=np.zeros(n),
     )
 
 
@@ -110,31 +113,37 @@ def _load(
 
 @njit(cache=True)
 def _save(
-    steps: Steps, kept: Longs, options: Longs, places: Floats, count: int, used: int
-) -> tuple[Longs, Longs, Floats, int, int]:  # pragma: no cover - compiled
-    """Write a truck's lattice behind the others'; the arrays may be wider ones."""
+    steps: Steps, kept: Longs, options: Longs, places: Floats, used: Longs
+) -> tuple[Longs, Longs, Floats]:  # pragma: no cover - compiled
+    """Write a truck's lattice behind the others'; the arrays may be wider ones.
+
+    Parameters
+    ----------
+    used : steps and candidates that are written, raised.
+    """
     lattice = steps.lattice
     for step in range(lattice.span[1]):
         place = place_of(lattice, step)
         size = lattice.size[place]
-        if count == len(kept):
-            kept = _wider(kept, 2 * count)
-        if used + size > len(options):
+        if used[0] == len(kept):
+            kept = _wider(kept, 2 * len(kept))
+        if used[1] + size > len(options):
             wide = np.empty((2 * len(places) + size, 3))
-            wide[:used] = places[:used]
+            wide[: len(places)] = places
             options, places = _wider(options, len(wide)), wide
-        kept[count, 0], kept[count, 1] = steps.seen[place], size
-        count += 1
+        kept[used[0], 0], kept[used[0], 1] = steps.seen[place], size
+        used[0] += 1
         for j in range(size):
-            options[used, _ARC] = steps.arc[place, j]
-            options[used, _BACK] = lattice.back[place, j]
-            options[used, _ALIVE] = lattice.alive[place, j]
-            options[used, _SCORE] = lattice.score[place, j]
-            places[used, _ALONG] = steps.along[place, j]
-            places[used, _X] = steps.point[place, j, 0]
-            places[used, _Y] = steps.point[place, j, 1]
-            used += 1
-    return kept, options, places, count, used
+            at = used[1]
+            options[at, _ARC] = steps.arc[place, j]
+            options[at, _BACK] = lattice.back[place, j]
+            options[at, _ALIVE] = lattice.alive[place, j]
+            options[at, _SCORE] = lattice.score[place, j]
+            places[at, _ALONG] = steps.along[place, j]
+            places[at, _X] = steps.point[place, j, 0]
+            places[at, _Y] = steps.point[place, j, 1]
+            used[1] += 1
+    return kept, options, places
 
 
 @njit(cache=True)
@@ -153,7 +162,7 @@ def advance(
     fresh: Longs,
     memory: Memory,
     watermark_ms: int,
-) -> tuple[Longs, Ints, Memory]:  # pragma: no cover - compiled
+) -> tuple[Longs, Memory]:  # pragma: no cover - compiled
     """Take the rows of many trucks in.
 
     Parameters
@@ -167,8 +176,7 @@ def advance(
 
     Returns
     -------
-    up to which row those of each truck are decided, all arcs on the ways between steps, and what
-    is remembered next.
+    up to which row those of each truck are decided, and what is remembered next.
     """
     limits = tools.limits
     trucks = len(bounds) - 1
@@ -176,24 +184,22 @@ def advance(
     ends = np.zeros(trucks + 1, np.int64)
     kept = np.empty((16, 2), np.int64)
     options, places = np.empty((64, 4), np.int64), np.empty((64, 3))
-    via = np.empty(1024, np.int32)
-    used, count, at, written = 0, 0, 0, 0
+    at, used = int(memory.bounds[0]), np.zeros(2, np.int64)
     lattice = tools.steps.lattice
     for k in range(trucks):
         truck = Truck(memory.whole[k], memory.real[k])
         at = _load(tools.steps, memory, rows, k, bounds[k], at)
         for row in range(fresh[k], bounds[k + 1]):
             rows.role[row] = APART
-            via, used = follow(tools, rows, told, truck, row, via, used)
-        if watermark_ms - truck.whole[LAST] > limits.gap_ms:
-            via, used = decide(tools, rows, told, truck, bounds[k + 1] - 1, True, via, used)
+            follow(tools, rows, told, truck, row)
+        silent = watermark_ms - truck.whole[LAST] > limits.gap_ms
+        if silent:
+            decide(tools, rows, told, truck, bounds[k + 1] - 1, silent)
         pending = lattice.span[1]
         release[k] = tools.steps.row[place_of(lattice, 0)] if pending else bounds[k + 1]
-        kept, options, places, count, written = _save(
-            tools.steps, kept, options, places, count, written
-        )
-        ends[k + 1] = count
+        kept, options, places = _save(tools.steps, kept, options, places, used)
+        ends[k + 1] = used[0]
     next_ = Memory(
-        memory.whole, memory.real, ends, kept[:count], options[:written], places[:written]
+        memory.whole, memory.real, ends, kept[: used[0]], options[: used[1]], places[: used[1]]
     )
-    return release, via[:used], next_
+    return release, next_

@@ -64,7 +64,9 @@ def recall(state: State, movers: list[str]) -> Memory:
     known = movers_of(state)
     if not known:
         return memory
-    stored = {name: np.asarray(state[name], kind) for name, kind in _TYPES.items()}
+    stored: dict[str, npt.NDArray[Any]] = {
+        name: np.asarray(state[name], kind) for name, kind in _TYPES.items()
+    }
     if known == movers:
         return _memory(stored, np.asarray(state["count"], np.int64))
     place = {name: number for number, name in enumerate(known)}
@@ -117,7 +119,8 @@ def _ranges(bounds: Longs, chosen: Longs) -> Longs:
     counts = bounds[chosen + 1] - bounds[chosen]
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(bounds[chosen] - (ends - counts), counts)
+    members: Longs = np.arange(total) + np.repeat(bounds[chosen] - (ends - counts), counts)
+    return members
 
 
 def merged(held: Columns, new: Columns) -> tuple[Columns, Longs, Longs, list[str]]:
@@ -151,4 +154,6 @@ def _runs(columns: Columns) -> dict[str, tuple[int, int]]:
     if not rows(columns):
         return {}
     names = [str(name) for name in columns["mover"][bounds[:-1]]]
-    return dict(zip(names, zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True), strict=True))
+    return dict(
+        zip(names, zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True), strict=True)
+    )

@@ -20,7 +20,7 @@ from analytics.roads.fleet import NEVER, advance, no_memory, nothing_told
 from analytics.roads.network import RoadNetwork
 from analytics.roads.parameters import Limits, MatchingParameters
 from analytics.roads.paths import room, table_of
-from analytics.roads.transitions import Ways
+from analytics.roads.transitions import Ways, list_ways
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -119,10 +119,21 @@ class Matcher:
         rows = self.rows(t, x, y, everything, cog_deg, sog_mps)
         told = nothing_told(len(t))
         tracks = len(bounds) - 1
-        _, via, _ = advance(
-            self.tools(longest + 1), rows, told, bounds, bounds[:-1], no_memory(tracks), -NEVER
+        advance(self.tools(longest + 1), rows, told, bounds, bounds[:-1], no_memory(tracks), -NEVER)
+        via, via_bounds = self.ways_of(told)
+        return Matched(
+            told.arc, told.along_m, told.off_m, told.chain, told.route_m, via, via_bounds
         )
-        return _matched(told, via)
+
+    def ways_of(self, told: Told) -> tuple[Ints, Longs]:
+        """Arcs between decided rows and those before, and each row's bounds among them."""
+        return list_ways(
+            self._ways,
+            (told.from_arc, told.from_along_m),
+            (told.arc, told.along_m),
+            told.kind,
+            told.limit_m,
+        )
 
 
 def match(
@@ -145,9 +156,3 @@ def match(
     sog_mps : speed; without it every course counts.
     """
     return Matcher(network, parameters).match(bounds, t, x, y, cog_deg, sog_mps)
-
-
-def _matched(told: Told, via: Ints) -> Matched:
-    return Matched(
-        told.arc, told.along_m, told.off_m, told.chain, told.route_m, via, told.via_bounds
-    )

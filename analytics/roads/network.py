@@ -194,13 +194,14 @@ def network_from_lines(
     road, backward = np.nonzero(open_)
     texts = {name: _taken(told, name, kept) for name in _TEXTS}
     ids = [_text(v) or str(n) for v, n in zip(texts.pop("road_id"), kept, strict=True)]
+    said: dict[str, Any] = {
+        name: np.array([_text(v) for v in values], object) for name, values in texts.items()
+    }
+    for name in _NUMBERS:
+        said[name] = np.array([_number(v) for v in _taken(told, name, kept)], np.float64)
     return RoadNetwork(
         road_id=np.array(ids, object),
-        **{name: np.array([_text(v) for v in values], object) for name, values in texts.items()},
-        **{
-            name: np.array([_number(v) for v in _taken(told, name, kept)], np.float64)
-            for name in _NUMBERS
-        },
+        **said,
         truck_ban=np.array([_number(v) == 1 for v in _taken(told, "truck_ban", kept)], bool),
         line=line,
         arc_road=road.astype(np.int32),
@@ -223,7 +224,7 @@ def _merged(line: shapely.Geometry | None) -> shapely.Geometry | None:
 
 def _refusal(line: shapely.Geometry | None, way: Any) -> str:
     """Why a road can't be used, "" if it can."""
-    if line is None or line.is_empty:
+    if line is None or shapely.is_empty(line):
         return "no geometry"
     if isinstance(line, shapely.MultiLineString):
         return "parts apart"

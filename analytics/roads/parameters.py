@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from analytics.rule import Parameters
 
@@ -84,6 +84,12 @@ class MatchingParameters(Parameters):
     clock_s: float = Field(default=1, ge=0)
     still_m: float = Field(default=50, gt=0)
     forget_s: float = Field(default=604_800, gt=0)
+
+    @model_validator(mode="after")
+    def _forgets_last(self) -> MatchingParameters:
+        if self.forget_s < self.gap_s:
+            raise ValueError("expected forget_s to be no shorter than gap_s")
+        return self
 
     def limits(self) -> Limits:
         """The same for compiled code."""

@@ -85,7 +85,7 @@ def room(graph: Graph) -> Search:
 
 def table_of(graph: Graph, bound_m: float) -> Table:
     """Find all ways up to a length, m."""
-    bound = int(round(bound_m * MM))
+    bound = round(bound_m * MM)
     bounds, destination, length, first = _table(graph, room(graph), bound)
     return Table(bounds, destination, length, first, np.array([bound], np.int64))
 
@@ -221,15 +221,15 @@ def distance_mm(
         return 0, NONE
     row = row_of(table, origin, destination)
     if row >= 0:
-        length = np.int64(table.length_mm[row])
-        return (length, np.int64(table.first[row])) if length <= limit_mm else (NONE, NONE)
+        length = int(table.length_mm[row])
+        return (length, int(table.first[row])) if length <= limit_mm else (NONE, NONE)
     if limit_mm <= table.bound_mm[0]:
         return NONE, NONE
     if search.last[1] != origin or search.last[2] < limit_mm:
         explore(graph, search, origin, limit_mm)
     if search.stamp[destination] != search.last[0] or search.length_mm[destination] > limit_mm:
         return NONE, NONE
-    return search.length_mm[destination], np.int64(search.first[destination])
+    return int(search.length_mm[destination]), int(search.first[destination])
 
 
 @njit(cache=True)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from analytics.feeds import FIX, take
 from analytics.roads import held
 from analytics.roads.decoding import HEARD, LAST, Rows, Told
-from analytics.roads.fleet import NEVER, Memory, advance, nothing_told
+from analytics.roads.fleet import NEVER, advance, nothing_told
 from analytics.roads.matching import Matcher
 from analytics.roads.network import RoadNetwork
 from analytics.roads.parameters import MatchingParameters
@@ -98,7 +98,7 @@ class RoadMatching:
         if not (silent.any() or lapsed.any()):
             return Prepared({})
         waiting = held.held_rows(state)
-        _, bounds, fresh, present = held.merged(waiting, take(waiting, slice(0, 0)))
+        _, bounds, _, present = held.merged(waiting, take(waiting, slice(0, 0)))
         bounds, _ = _spread(bounds, bounds[1:], present, movers)
         done = self._advance(state, waiting, bounds, bounds[1:], movers, watermark_ms)
         self._forget(state, watermark_ms)
@@ -119,11 +119,11 @@ class RoadMatching:
         if "aside" in whole:
             told.aside[:], told.still_since[:] = whole["aside"], whole["still_since"]
         inputs = self._inputs(whole, n)
-        release, via, memory = advance(
+        release, memory = advance(
             self._tools, inputs, told, bounds, fresh, held.recall(state, movers), watermark_ms
         )
         held.remember(state, movers, memory)
-        return self._given(state, whole, bounds, release, (inputs, told, via), memory)
+        return self._given(state, whole, bounds, release, inputs.role, told)
 
     def _inputs(self, whole: Columns, n: int) -> Rows:
         if not n:
@@ -149,19 +149,20 @@ class RoadMatching:
         whole: Columns,
         bounds: Longs,
         release: Longs,
-        decided: tuple[Rows, Told, Ints],
-        memory: Memory,
+        role: npt.NDArray[np.uint8],
+        told: Told,
     ) -> Columns:
-        inputs, told, via = decided
         own = {name: values for name, values in whole.items() if name not in (held.ROLE, *_EARLY)}
-        late = {name: getattr(told, name) for name in _LATE} | {"via": _tuples(told.via_bounds, via)}
+        late = {name: getattr(told, name) for name in _LATE} | {
+            "via": _tuples(*self._matcher.ways_of(told))
+        }
         early = {name: getattr(told, name) for name in _EARLY}
         if (release == bounds[1:]).all():
             held.keep_rows(state, {})
             return Prepared(own | late | early)
         counts = np.diff(bounds)
         done = np.arange(int(bounds[-1])) < np.repeat(release, counts)
-        waits = own | early | {held.ROLE: inputs.role}
+        waits = own | early | {held.ROLE: role}
         held.keep_rows(state, take(waits, np.flatnonzero(~done)))
         return Prepared(take(own | late | early, np.flatnonzero(done)))
 
@@ -184,9 +185,7 @@ def _early(n: int) -> Columns:
     }
 
 
-def _spread(
-    bounds: Longs, fresh: Longs, some: list[str], every: list[str]
-) -> tuple[Longs, Longs]:
+def _spread(bounds: Longs, fresh: Longs, some: list[str], every: list[str]) -> tuple[Longs, Longs]:
     """Bounds among more trucks, those that have no rows included."""
     place = np.searchsorted(np.array(every, object), np.array(some, object))
     counts, before = np.zeros(len(every), np.int64), np.zeros(len(every), np.int64)
@@ -196,7 +195,7 @@ def _spread(
     return wide, wide[:-1] + before
 
 
-def _tuples(bounds: Longs, via: Ints) -> npt.NDArray[np.object_]:
+def _tuples(via: Ints, bounds: Longs) -> npt.NDArray[np.object_]:
     """Arcs of each row as a tuple."""
     column = np.empty(len(bounds), object)
     column.fill(())

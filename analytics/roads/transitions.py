@@ -17,7 +17,10 @@ from analytics.roads.network import MM, Graph
 from analytics.roads.parameters import SCALE, Limits
 from analytics.roads.paths import Search, Table, distance_mm, trace
 
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
 
 NO_WAY, AHEAD, BY_ROAD, TURNED, TURNED_BY_ROAD = range(5)
 
@@ -56,7 +59,7 @@ def _from(
     rest = graph.length_m[arc] - along + to_along
     if rest > limit_m or (to == graph.reverse[arc] and to != arc):
         return -1.0, False
-    most = np.int64((limit_m - rest) * MM)
+    most = int((limit_m - rest) * MM)
     between, first = distance_mm(
         graph, ways.table, ways.search, graph.end[arc], graph.start[to], most
     )
@@ -88,17 +91,22 @@ def way(
     -------
     its length, m, and its kind, a constant of this module.
     """
-    ahead, stays = _from(ways, limits, arc, along, to, to_along, limit_m)
-    turned = ways.graph.reverse[arc]
-    off = abs(ahead - straight_m)
-    if turned < 0 or (ahead >= 0 and off <= limits.u_turn_m):
-        return (ahead, AHEAD if stays else BY_ROAD) if ahead >= 0 else (0.0, NO_WAY)
-    back, remains = _from(
-        ways, limits, turned, ways.graph.length_m[arc] - along, to, to_along, limit_m
-    )
-    if back >= 0 and (ahead < 0 or abs(back - straight_m) + limits.u_turn_m < off):
-        return back, TURNED if remains else TURNED_BY_ROAD
-    return (ahead, AHEAD if stays else BY_ROAD) if ahead >= 0 else (0.0, NO_WAY)
+    best, kind, cost = 0.0, NO_WAY, np.inf
+    length = ways.graph.length_m[arc]
+    for turned in range(2):
+        # Turning round is only looked at where going on is none, or costs more than that.
+        if turned and (cost <= limits.u_turn_m or ways.graph.reverse[arc] < 0):
+            break
+        own = ways.graph.reverse[arc] if turned else arc
+        place = length - along if turned else along
+        found, stays = _from(ways, limits, own, place, to, to_along, limit_m)
+        off = abs(found - straight_m) + turned * limits.u_turn_m
+        if found >= 0 and off < cost:
+            best, cost = found, off
+            kind = (
+                (TURNED if stays else TURNED_BY_ROAD) if turned else (AHEAD if stays else BY_ROAD)
+            )
+    return best, kind
 
 
 @njit(cache=True)
@@ -109,7 +117,7 @@ def likelihood(
     off = abs(length_m - straight_m)
     if kind >= TURNED:
         off += limits.u_turn_m
-    return int(np.int64(round(-off / limits.beta_m * SCALE)))
+    return round(-off / limits.beta_m * SCALE)
 
 
 @njit(cache=True)
@@ -118,15 +126,54 @@ def arcs_between(
 ) -> Ints:  # pragma: no cover - compiled
     """List the arcs strictly between those of two places, along the way of the kind found."""
     graph = ways.graph
-    if kind == AHEAD or kind == TURNED:
+    if kind in (AHEAD, TURNED):
         return np.empty(0, np.int32)
-    if kind == BY_ROAD:
-        most = np.int64((limit_m - (graph.length_m[arc] - along + to_along)) * MM)
-        return trace(graph, ways.table, ways.search, graph.end[arc], graph.start[to], most)
-    turned = graph.reverse[arc]
-    most = np.int64((limit_m - (along + to_along)) * MM)
-    rest = trace(graph, ways.table, ways.search, graph.end[turned], graph.start[to], most)
-    found = np.empty(len(rest) + 1, np.int32)
-    found[0] = turned
-    found[1:] = rest
+    turns = kind == TURNED_BY_ROAD
+    own = graph.reverse[arc] if turns else arc
+    rest = along if turns else graph.length_m[arc] - along
+    most = int((limit_m - (rest + to_along)) * MM)
+    traced = trace(graph, ways.table, ways.search, graph.end[own], graph.start[to], most)
+    if not turns:
+        return traced
+    found = np.empty(len(traced) + 1, np.int32)
+    found[0] = own
+    found[1:] = traced
     return found
+
+
+@njit(cache=True)
+def list_ways(
+    ways: Ways,
+    place: tuple[Ints, Floats],
+    to: tuple[Ints, Floats],
+    kind: Bytes,
+    limit_m: Floats,
+) -> tuple[Ints, Longs]:  # pragma: no cover - compiled
+    """List the arcs of many ways.
+
+    Parameters
+    ----------
+    place, to : arcs and how far along them, m, shape (n,) each.
+    kind, limit_m : see `way`, shape (n,) each.
+
+    Returns
+    -------
+    all arcs, and for each way the first and the end of its own, shape (n, 2).
+    """
+    arcs, used = np.empty(1024, np.int32), 0
+    bounds = np.zeros((len(kind), 2), np.int64)
+    for k in range(len(kind)):
+        bounds[k, 0] = bounds[k, 1] = used
+        if kind[k] != BY_ROAD and kind[k] != TURNED_BY_ROAD:
+            continue
+        found = arcs_between(
+            ways, place[0][k], place[1][k], to[0][k], to[1][k], kind[k], limit_m[k]
+        )
+        if used + len(found) > len(arcs):
+            wide = np.empty(2 * len(arcs) + len(found), np.int32)
+            wide[:used] = arcs[:used]
+            arcs = wide
+        arcs[used : used + len(found)] = found
+        used += len(found)
+        bounds[k, 1] = used
+    return arcs[:used].copy(), bounds

@@ -39,14 +39,14 @@ def drives(seed: int, trucks: int = 4, n: int = 40) -> Columns:
     """Rows of some trucks: ways along the streets with noise, and all that goes wrong."""
     rng = np.random.default_rng(seed)
     parts = [_drive(f"T{number}", rng, n) for number in range(trucks)]
-    columns: Columns = {
-        name: np.concatenate([part[name] for part in parts]) for name in parts[0]
-    }
+    columns: Columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return columns
 
 
 def _drive(mover: str, rng: np.random.Generator, n: int) -> Columns:
-    wait = rng.choice([0, 1, 10, 30, 60, 250, 301, 900], n, p=[0.04, 0.1, 0.2, 0.4, 0.2, 0.02, 0.02, 0.02])
+    wait = rng.choice(
+        [0, 1, 10, 30, 60, 250, 301, 900], n, p=[0.04, 0.1, 0.2, 0.4, 0.2, 0.02, 0.02, 0.02]
+    )
     t = START + 1000 * np.cumsum(wait).astype(np.int64) + (rng.random(n) < 0.1) * 7
     t = np.sort(t)
     speed = rng.choice([0.0, 3.0, 12.0], n, p=[0.3, 0.2, 0.5])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import shapely
 import shapely.ops
 
-from analytics.roads.matching import Matched, Matcher
+from analytics.roads.matching import Matched
 from analytics.roads.network import RoadNetwork, network_from_lines
 from analytics.roads.parameters import MatchingParameters
 
@@ -80,7 +80,9 @@ def taxis(folder: Path, name: str) -> Taxis:
     """Read a set."""
     own = folder / "tracks_road" / "sparsetaxi"
     tracks = _blocks(own / f"gps_{name}.txt")
-    truth = [shapely.LineString(rows[:, 1:3] * KM) for rows in _blocks(own / f"truth_coords_{name}.txt")]
+    truth = [
+        shapely.LineString(rows[:, 1:3] * KM) for rows in _blocks(own / f"truth_coords_{name}.txt")
+    ]
     rows = np.concatenate(tracks)
     return Taxis(
         np.concatenate([[0], np.cumsum([len(track) for track in tracks])]).astype(np.int64),
