@@ -18,7 +18,9 @@ FIXES = pa.schema(
         ("sog_mps", pa.float32()),  # speed over ground; NaN where not available
         ("cog_deg", pa.float32()),  # course over ground, 0–360; NaN
         ("heading_deg", pa.float32()),  # NaN
-        ("nav", pa.uint8()),  # AIS navigational status, 15 where not available
+        # AIS navigational status; of trucks the load state 0 empty, 1 half, 3 full; 15 where not
+        # available
+        ("nav", pa.uint8()),
         ("acc", pa.uint8()),  # truck: ignition 1 on, 0 off, 255 not available
         ("receiver", pa.string()),
         ("quality", pa.uint16()),  # bits, see `Quality`
@@ -59,6 +61,9 @@ class Quality(IntFlag):
     OWN_SHIP : sent by the receiver's own ship.
     LOOSE_TIME : the time is not the sentence's own but a neighbouring line's or the file's.
     LONG_RANGE : AIS type 27, a tenth of a minute of arc.
+    POWER_CUT : the terminal has lost the vehicle's main power.
+    ANTENNA_CUT : the terminal's positioning antenna is cut or shorted, or its module is faulty.
+    CLOCK_OFF : the terminal's clock is ahead of the receiving one.
     """
 
     LOW_ACCURACY = 1
@@ -66,6 +71,9 @@ class Quality(IntFlag):
     OWN_SHIP = 4
     LOOSE_TIME = 8
     LONG_RANGE = 16
+    POWER_CUT = 32
+    ANTENNA_CUT = 64
+    CLOCK_OFF = 128
 
 
 def fix_ids(
