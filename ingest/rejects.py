@@ -142,6 +142,27 @@ class RejectStore:
         """Begin to keep the rejects of one input; use as a context."""
         return RejectLog(self.folder, about)
 
+    def append(self, about: Input, rejects: Iterable[Reject]) -> None:
+        """Keep further rejects of an input that has no end, such as a connection's.
+
+        What a crash left of a row is cut off: its input has not been told that it is kept.
+        """
+        path = self.log(about).path
+        lines = [_text(asdict(reject) | {"raw": cut(reject.raw)}) for reject in rejects]
+        if not lines:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            size = file.tell()
+            if size:
+                file.seek(size - 1)
+                if file.read() != b"\n":
+                    file.seek(0)
+                    size = file.read().rfind(b"\n") + 1
+                    file.truncate(size)
+            head = [] if size else [_text(asdict(about))]
+            file.write("".join([*head, *lines]).encode())
+
     def inputs(self, feed: str | None = None) -> list[Input]:
         """Inputs that have refused rows."""
         return [about for about, _ in self._logs(feed)]

@@ -22,6 +22,7 @@ from onemap.commands import (
     notices,
     process,
     serve,
+    terminals,
     tracks,
     train,
     warn,
@@ -50,6 +51,7 @@ app.add_typer(ingest.app, name="ingest")
 app.command()(detect.detect)
 app.command()(detect.evaluate)
 app.command()(watch.watch)
+app.command()(terminals.terminals)
 app.add_typer(layers.app, name="layers")
 app.add_typer(process.app, name="process")
 app.add_typer(tracks.app, name="tracks")

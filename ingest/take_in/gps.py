@@ -71,14 +71,15 @@ def _file(
         spool.add(batch.fixes)
         touched.add(batch.fixes)
     spool.flush()
-    rows = [_row(plate, last) for plate, last in touched.last.items()]
+    rows = [last_position(plate, last) for plate, last in touched.last.items()]
     with store.transaction() as unit:
         write_last_positions(unit, store, city, TRUCKS, rows, at=at, source=note.id)
         write_tracks(unit, store, positions, city, TRUCKS, touched, at=at, source=note.id)
         note.write_lineage(unit, city, at)
 
 
-def _row(plate: str, last: dict[str, object]) -> dict[str, object]:
+def last_position(plate: str, last: dict[str, object]) -> dict[str, object]:
+    """Properties of the layer of last positions, from a row of `Touched.last`."""
     t, speed, course = last["t"], last["sog_mps"], last["cog_deg"]
     assert isinstance(t, int) and isinstance(speed, float) and isinstance(course, float)
     return {

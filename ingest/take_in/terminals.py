@@ -1,0 +1,158 @@
+"""What terminals say on its way in: positions, last positions, plates, rejects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from ingest.decoders.jt808_fixes import FixDecoder
+from ingest.decoders.jt808_frame import FEED
+from ingest.rejects import Input, RejectStore
+from ingest.sources.terminal_session import Heard
+from ingest.take_in.gps import last_position
+from ingest.take_in.movers import TRUCKS, Touched, write_last_positions
+from layers.city import City
+from layers.feeds import Tally
+from layers.positions import PositionStore
+from layers.store import Store
+
+SOURCE = "terminals"
+# Last positions are written so often at most: every truck changes its own every few seconds.
+LAST_EVERY = timedelta(seconds=5)
+# Positions may be this much older than the moment at which last positions were written.
+_OVERLAP_MS = 600_000
+_PLATES, _WRITTEN = "terminals:plates", "terminals:last_ms"
+_REMEMBERED = 200_000
+Clock = Callable[[], datetime]
+
+
+@dataclass
+class FixKeeper:
+    """Keeps batches of fixes: positions at once, last positions every few seconds.
+
+    Parameters
+    ----------
+    home : folder of ``positions/``.
+    now : the clock.
+    name : start of the batches' names; no other keeper has it, so that what a killed one wrote
+        stands.
+    """
+
+    city: City
+    store: Store
+    home: Path
+    now: Clock
+    name: str
+
+    def __post_init__(self) -> None:
+        self._positions = PositionStore(self.home / "positions")
+        self._touched, self._batches = Touched(), 0
+        self._last_at: datetime | None = None
+        written = self.store.state(_WRITTEN)
+        if written is not None:
+            # A killed process may have kept positions after it wrote last positions.
+            start = int(written) - _OVERLAP_MS
+            self._touched.add(self._positions.scan(TRUCKS.feed, start_ms=start))
+
+    def __call__(self, fixes: pa.Table) -> None:
+        """Keep a batch in the columns of `layers.positions.FIXES`."""
+        self._positions.write(TRUCKS.feed, fixes, f"{self.name}-{self._batches:09d}")
+        self._batches += 1
+        self._touched.add(fixes)
+        if self._last_at is None or self.now() - self._last_at >= LAST_EVERY:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the last positions that wait."""
+        at = self.now()
+        rows = [last_position(plate, last) for plate, last in self._touched.last.items()]
+        with self.store.transaction() as unit:
+            write_last_positions(
+                unit, self.store, self.city, TRUCKS, rows, at=at, source=f"live/{SOURCE}"
+            )
+            unit.put_state(_WRITTEN, b"%d" % round(at.timestamp() * 1000))
+        self._last_at, self._touched = at, Touched()
+
+
+class TerminalIntake:
+    """Keeps what a `ingest.sources.terminals.TerminalServer` hears.
+
+    Parameters
+    ----------
+    home : folder of ``rejects/``.
+    on_batch : keeps a table of `layers.positions.FIXES` for good, each fix once; what it raises
+        ends the server, and terminals send the batch again.
+    decoder : with the datum that the source declares.
+    now : the clock.
+
+    Attributes
+    ----------
+    plates : plate by number of terminal, as it was last told.
+    tally : account of everything so far.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        home: Path,
+        on_batch: Callable[[pa.Table], object],
+        *,
+        decoder: FixDecoder,
+        now: Clock,
+    ) -> None:
+        self.tally = Tally()
+        self._store, self._on_batch, self._decoder, self._now = store, on_batch, decoder, now
+        self._rejects = RejectStore(home / "rejects")
+        stored = store.state(_PLATES)
+        self.plates: dict[str, str] = {} if stored is None else orjson.loads(stored)
+        self._kept = dict(self.plates)
+        self._recent = _Recent()
+
+    def keep(self, heard: Heard) -> None:
+        """Keep a batch: when this returns, all of it is kept."""
+        batch = self._decoder.decode(heard.reports)
+        fixes = self._recent.fresh(batch.fixes)
+        again = batch.fixes.num_rows - fixes.num_rows
+        rejects = heard.rejects + batch.rejects
+        if rejects:
+            about = Input(FEED, f"{SOURCE}-{self._now():%Y-%m-%d}", "0" * 16)
+            self._rejects.append(about, rejects)
+        if heard.plates:
+            self._kept |= heard.plates
+            with self._store.transaction() as unit:
+                unit.put_state(_PLATES, orjson.dumps(self._kept))
+        if fixes.num_rows:
+            self._on_batch(fixes)
+        self._recent.add(fixes)
+        accepted = heard.accepted + Counter(position=fixes.num_rows, duplicate=again)
+        self.tally.add(Tally(accepted, Counter(reject.reason for reject in rejects)))
+
+
+@dataclass
+class _Recent:
+    """Ids of the fixes that were kept last, so that one that comes again is known."""
+
+    old: set[str] = field(default_factory=set)
+    new: set[str] = field(default_factory=set)
+
+    def fresh(self, fixes: pa.Table) -> pa.Table:
+        """Fixes that are not among them, each where it first came."""
+        ids = fixes["pid"].to_pylist()
+        mask, seen = np.ones(len(ids), bool), set()
+        for row, pid in enumerate(ids):
+            if pid in seen or pid in self.new or pid in self.old:
+                mask[row] = False
+            seen.add(pid)
+        return fixes if mask.all() else fixes.filter(pa.array(mask))
+
+    def add(self, fixes: pa.Table) -> None:
+        self.new.update(fixes["pid"].to_pylist())
+        if len(self.new) > _REMEMBERED:
+            self.old, self.new = self.new, set()
