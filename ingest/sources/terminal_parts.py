@@ -31,12 +31,16 @@ class Parts:
     most_bytes : of all parts that wait.
     wait_s : after so many seconds of waiting the missing parts are asked for, once; after as many
         again the message is given up.
+
+    Attributes
+    ----------
+    held_bytes : of the parts that wait; one counts 64 at least.
     """
 
     def __init__(self, most_bytes: int, wait_s: float) -> None:
         self.most_bytes, self.wait_s = most_bytes, wait_s
         self._messages: dict[Key, _Message] = {}
-        self._bytes = 0
+        self.held_bytes = 0
 
     def add(self, frame: Frame, now_s: float) -> Frame | None:
         """Take a part; return the whole message once it is complete, under the last part's serial.
@@ -52,13 +56,13 @@ class Parts:
         message = self._messages.setdefault(key, _Message(now_s))
         message.touched_s = now_s
         if frame.part not in message.frames:
-            self._bytes += _size(frame)
+            self.held_bytes += _size(frame)
             message.frames[frame.part] = frame
         if len(message.frames) == frame.parts:
             self._drop(key)
             body = b"".join(message.frames[number].body for number in range(1, frame.parts + 1))
             return frame._replace(body=body, parts=0, part=0)
-        if self._bytes > self.most_bytes:
+        if self.held_bytes > self.most_bytes:
             self._drop(key)
             raise PartsError(f"more than {self.most_bytes:,} bytes of parts wait")
         return None
@@ -84,11 +88,11 @@ class Parts:
         """Give up everything that waits."""
         waiting = [f for message in self._messages.values() for f in message.frames.values()]
         self._messages.clear()
-        self._bytes = 0
+        self.held_bytes = 0
         return waiting
 
     def _drop(self, key: Key) -> None:
-        self._bytes -= sum(map(_size, self._messages.pop(key).frames.values()))
+        self.held_bytes -= sum(map(_size, self._messages.pop(key).frames.values()))
 
 
 def _size(frame: Frame) -> int:

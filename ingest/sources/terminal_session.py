@@ -150,6 +150,11 @@ class Session:
         self._serial = self._strikes = self._forgiven = 0
         self._frames = 0
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the parts that wait for others."""
+        return self._parts.held_bytes
+
     def receive(self, data: bytes, now_s: float, now_ms: int) -> Heard:
         """Take some bytes.
 
@@ -250,7 +255,7 @@ class Session:
             heard.accepted["register"] += 1
             if told.plate:
                 self._entrance.plates[terminal] = heard.plates[terminal] = told.plate
-            _log.info("terminal registered", sender=self.sender, terminal=terminal, who=told)
+            _log.info("terminal registered", terminal=terminal, plate=told.plate, at=self.sender)
         else:
             detail = f"plate {told.plate!r}, terminal {told.terminal_id!r}: not in the register"
             self._refuse(frame, "not_admitted", detail, heard)

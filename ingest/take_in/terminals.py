@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import orjson
@@ -17,7 +20,7 @@ from ingest.decoders.jt808_frame import FEED
 from ingest.rejects import Input, RejectStore
 from ingest.sources.terminal_session import Heard
 from ingest.take_in.gps import last_position
-from ingest.take_in.movers import TRUCKS, Touched, write_last_positions
+from ingest.take_in.movers import TRUCKS, write_last_positions
 from layers.city import City
 from layers.feeds import Tally
 from layers.positions import PositionStore
@@ -30,12 +33,18 @@ LAST_EVERY = timedelta(seconds=5)
 _OVERLAP_MS = 600_000
 _PLATES, _WRITTEN = "terminals:plates", "terminals:last_ms"
 _REMEMBERED = 200_000
+# Writing last positions is followed by so many times its own length without.
+_SHARE = 8
+Last = dict[str, Any]
 Clock = Callable[[], datetime]
 
 
 @dataclass
 class FixKeeper:
-    """Keeps batches of fixes: positions at once, last positions every few seconds.
+    """Keeps batches of fixes as positions; last positions follow in a thread of their own.
+
+    Last positions are made of positions that are kept already: terminals are answered before these
+    are written, and a process that is killed in between writes them when it begins again.
 
     Parameters
     ----------
@@ -53,32 +62,63 @@ class FixKeeper:
 
     def __post_init__(self) -> None:
         self._positions = PositionStore(self.home / "positions")
-        self._touched, self._batches = Touched(), 0
-        self._last_at: datetime | None = None
+        self._last: dict[str, Last] = {}
+        self._lock = Lock()
+        self._batches = 0
+        self._writer = ThreadPoolExecutor(1, "last-positions")
+        self._writing: Future[None] | None = None
+        self._due: datetime | None = None
         written = self.store.state(_WRITTEN)
         if written is not None:
-            # A killed process may have kept positions after it wrote last positions.
             start = int(written) - _OVERLAP_MS
-            self._touched.add(self._positions.scan(TRUCKS.feed, start_ms=start))
+            self._note(self._positions.scan(TRUCKS.feed, start_ms=start))
 
     def __call__(self, fixes: pa.Table) -> None:
-        """Keep a batch in the columns of `layers.positions.FIXES`."""
+        """Keep a batch in the columns of `layers.positions.FIXES`.
+
+        Raises
+        ------
+        Exception
+            what went wrong with the last positions before.
+        """
         self._positions.write(TRUCKS.feed, fixes, f"{self.name}-{self._batches:09d}")
         self._batches += 1
-        self._touched.add(fixes)
-        if self._last_at is None or self.now() - self._last_at >= LAST_EVERY:
-            self.finish()
+        self._note(fixes)
+        if self._writing is not None and self._writing.done():
+            self._writing.result()
+            self._writing = None
+        if self._writing is None and (self._due is None or self.now() >= self._due):
+            self._writing = self._writer.submit(self._write_last)
 
     def finish(self) -> None:
         """Write the last positions that wait."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+        self._write_last()
+
+    def _write_last(self) -> None:
         at = self.now()
-        rows = [last_position(plate, last) for plate, last in self._touched.last.items()]
+        with self._lock:
+            last, self._last = self._last, {}
+        rows = [last_position(mover, row) for mover, row in last.items()]
         with self.store.transaction() as unit:
             write_last_positions(
                 unit, self.store, self.city, TRUCKS, rows, at=at, source=f"live/{SOURCE}"
             )
             unit.put_state(_WRITTEN, b"%d" % round(at.timestamp() * 1000))
-        self._last_at, self._touched = at, Touched()
+        # A large fleet's may take long: most of the time belongs to what terminals wait for.
+        self._due = at + max(LAST_EVERY, _SHARE * (self.now() - at))
+
+    def _note(self, fixes: pa.Table) -> None:
+        names = ("t", "lon", "lat", "sog_mps", "cog_deg", "acc")
+        columns = [fixes[name].to_pylist() for name in ("mover", *names)]
+        with self._lock:
+            last = self._last
+            for mover, *values in zip(*columns, strict=True):
+                before = last.get(mover)
+                if before is None or values[0] >= before["t"]:
+                    last[mover] = dict(zip(names, values, strict=True))
 
 
 class TerminalIntake:

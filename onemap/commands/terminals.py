@@ -7,6 +7,7 @@ import os
 import resource
 import secrets
 import signal
+import sys
 import time
 from typing import Annotated
 
@@ -111,7 +112,8 @@ def terminals(
         if not as_json and not register.binding and not anyone:
             err.print("no truck_registry with terminal_id: every terminal that registers gets in")
         try:
-            asyncio.run(_serve(server, host, port, as_json))
+            with asyncio.Runner(loop_factory=_loop) as runner:
+                runner.run(_serve(server, host, port, as_json))
         except OSError as failure:
             reason = failure.strerror or failure
             raise OnemapError(f"{host}:{port}: {reason}; choose another with --port") from failure
@@ -135,6 +137,15 @@ async def _serve(server: TerminalServer, host: str, port: int, as_json: bool) ->
             out.print(f"terminals on tcp://{host}:{port}; stop with Ctrl-C", markup=False)
 
     await server.run(host, port, stop, started)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """Make the faster event loop, where there is one for the system."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 def _open_files(connections: int) -> int:
