@@ -1,4 +1,4 @@
-"""Truck positions in CSV to columns: whole chunks at once."""
+"""Truck positions in CSV or JSON lines to columns: whole chunks at once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from layers.positions import FIXES, fix_ids
 
 REQUIRED = ("plate", "time", "lon", "lat")
 FEED = "gps"
-_OPTIONAL = ("speed_kmh", "course_deg", "ignition", "receiver")
+OPTIONAL = ("speed_kmh", "course_deg", "ignition", "receiver", "load")
 _LONGEST_PLATE = 16
 _FASTEST_KMH = 250.0
 _IGNITION = {"1": 1, "true": 1, "on": 1, "0": 0, "false": 0, "off": 0, "": 255}
+# Numbers as JT/T 808 has them.
+_LOAD = {"empty": 0, "half": 1, "full": 3, "0": 0, "1": 1, "3": 3, "": 15}
 _H3_RESOLUTION = 8
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -55,7 +57,7 @@ class GpsDecoder:
         """Decode one chunk; rows out of bounds are refused, each with its first fault."""
         n = len(chunk.numbers)
         columns = {k: pd.Series(v, dtype="str").str.strip() for k, v in chunk.columns.items()}
-        for name in _OPTIONAL:
+        for name in OPTIONAL:
             columns.setdefault(name, pd.Series([""] * n, dtype="str"))
         faults = _Faults(n)
         plate = columns["plate"]
@@ -71,11 +73,13 @@ class GpsDecoder:
             faults.mark((course < 0) | (course > 360), "bad_value", "course_deg")
         ignition = columns["ignition"].str.lower().map(_IGNITION)
         faults.mark(ignition.isna(), "bad_value", "ignition")
+        load = columns["load"].str.lower().map(_LOAD)
+        faults.mark(load.isna(), "bad_value", "load")
         good = np.flatnonzero(faults.reason == "")
         fixes = _fixes(
             plate.to_numpy(object)[good], t[good], lon[good], lat[good], speed[good],
             course[good] % 360, ignition.to_numpy(float)[good].astype(np.uint8),
-            columns["receiver"].to_numpy(object)[good],
+            columns["receiver"].to_numpy(object)[good], load.to_numpy(float)[good].astype(np.uint8),
         )  # fmt: skip
         return self._batch(fixes, chunk, faults)
 
@@ -167,12 +171,13 @@ def _fixes(
     course: Floats,
     ignition: npt.NDArray[np.uint8],
     receiver: npt.NDArray[np.object_],
+    load: npt.NDArray[np.uint8],
 ) -> pa.Table:
     n = len(t)
     mover = pa.array(plate.tolist(), pa.string())
     sog, cog = (speed_kmh / 3.6).astype(np.float32), course.astype(np.float32)
     columns = [
-        mover, t, lon, lat, sog, cog, np.full(n, np.nan, np.float32), np.full(n, 15, np.uint8),
+        mover, t, lon, lat, sog, cog, np.full(n, np.nan, np.float32), load,
         ignition, pa.array(receiver.tolist(), pa.string()), np.zeros(n, np.uint16),
         h3grid.cells_of_points(lon, lat, _H3_RESOLUTION), fix_ids(mover, t, lon, lat, sog, cog),
     ]  # fmt: skip

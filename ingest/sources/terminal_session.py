@@ -58,7 +58,7 @@ class Limits:
     waiting_rows : locations that wait to be kept before reading stops.
     """
 
-    connections: int = 20_000
+    connections: int = 10_000
     per_address: int = 2_000
     login_s: float = 60.0
     idle_s: float = 600.0

@@ -1,4 +1,4 @@
-"""Truck positions in CSV in: positions, last positions, tracks."""
+"""Truck positions in CSV or JSON lines in: positions, last positions, tracks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingest.decoders.gps_csv import FEED, REQUIRED, GpsDecoder
+from ingest.decoders.gps_csv import FEED, OPTIONAL, REQUIRED, GpsDecoder
 from ingest.sources.file import Progress
 from ingest.take_in.movers import TRUCKS, Spool, Touched, write_last_positions, write_tracks
 from ingest.take_in.receipt import Receipt, receipt
@@ -34,7 +34,8 @@ def take_in(
     ----------
     city, store : the city and its store.
     home : folder of ``positions/`` and ``rejects/``.
-    paths : CSV files with ``plate,time,lon,lat`` and maybe ``speed_kmh,course_deg,ignition``.
+    paths : CSV files, or JSON lines (``*.jsonl``), with ``plate,time,lon,lat`` and maybe
+        ``speed_kmh,course_deg,ignition,load,receiver``.
     source : its datum, its zone for times without one, its names of columns; without it EPSG:4326,
         and times need a zone.
     at : the clock.
@@ -65,7 +66,7 @@ def _file(
         source.crs if source else "EPSG:4326",
         ZoneInfo(source.zone) if source else None,
     )
-    for chunk in table_chunks(path, note, source, progress, REQUIRED):
+    for chunk in table_chunks(path, note, source, progress, REQUIRED, OPTIONAL):
         batch = decoder.decode(chunk)
         note.add(batch.tally, batch.rejects)
         spool.add(batch.fixes)

@@ -1,4 +1,4 @@
-"""CSV files on their way in."""
+"""CSV files, and JSON lines with the same columns, on their way in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ingest.decoders.table import Chunk, TableError, TableReader
+from ingest.decoders.table_json import JsonLinesReader
 from ingest.sources.file import Progress, SourceError, read_lines
 from ingest.take_in.receipt import Receipt
 from layers.city import Source
+
+_JSON_LINES = (".jsonl", ".ndjson")
 
 
 def table_chunks(
@@ -17,15 +20,26 @@ def table_chunks(
     source: Source | None,
     progress: Progress | None,
     required: Sequence[str],
+    optional: Sequence[str] | None = None,
 ) -> Iterator[Chunk]:
-    """Records of a CSV file; what is no table, or breaks off, is noted on the receipt.
+    """Records of a CSV file or of JSON lines; what is no table, or breaks off, the receipt notes.
 
     Parameters
     ----------
     source : its encoding and its names of columns; UTF-8 and our names without one.
     required : our names of columns that must be there.
+    optional : those that may be; None where the feed is not read from JSON lines
+        (``*.jsonl``, ``*.ndjson``, maybe packed).
     """
     try:
+        if optional is not None and any(end in _JSON_LINES for end in path.suffixes):
+            yield from JsonLinesReader(
+                read_lines(path, progress=progress),
+                feed=note.feed,
+                names=(*required, *optional),
+                renamed=source.columns if source else None,
+            ).chunks()
+            return
         reader = TableReader(
             read_lines(path, progress=progress),
             feed=note.feed,

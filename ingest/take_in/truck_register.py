@@ -42,12 +42,13 @@ class TruckRegister:
         if not self._declared or (self._read_at and at - self._read_at < _REFRESHED_EVERY):
             return
         rows = self._store.frame(Query(LAYER, skip_geometry=True)).to_dict("records")
-        self._trucks = {
+        entered = {
             str(row[TERMINAL]): str(row[PLATE]) for row in rows if row[TERMINAL] and row[PLATE]
         }
-        for terminal, plate in self._trucks.items():
-            self._plates[terminal.lstrip("0")] = plate
-        self._read_at = at
+        # Numbers of terminals are known without their leading zeros.
+        numbers = {terminal.lstrip("0"): plate for terminal, plate in entered.items()}
+        self._plates.update(numbers)
+        self._trucks, self._read_at = entered | numbers, at
 
     def admit(self, told: Registration, terminal: str) -> RegisterResult:
         """Judge a registration: the terminal must be known, and be on that truck."""

@@ -101,7 +101,8 @@ def _stream(feed: str, teaching: str) -> None:
 
 _stream(
     "gps",
-    "Take truck positions in: CSV with plate, time, lon, lat, speed_kmh, course_deg, ignition.",
+    "Take truck positions in: CSV or JSON lines (.jsonl) with plate, time, lon, lat, speed_kmh, "
+    "course_deg, ignition, load (empty, half, full).",
 )
 _stream(
     "wim", "Take weigh-in-motion records in: CSV with station, lane, time, plate, axles and masses."
