@@ -25,6 +25,7 @@ MODULES = (
     "bench_ingest",
     "bench_decode",
     "bench_live",
+    "bench_terminals",
     "bench_store",
     "bench_items",
     "bench_export",

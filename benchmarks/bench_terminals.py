@@ -53,19 +53,19 @@ def run() -> list[dict[str, Any]]:
                 told = runner.run(_serve(intake))
             busy = time.process_time() - busy
             keeper.finish()
+            peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         finally:
             store.close()
         stored = PositionStore(folder / "positions").scan("gps").num_rows
     sent = TERMINALS * SECONDS
     if not told["sent"] == told["answered"] == stored == sent or told["refused"]:
         raise RuntimeError(f"of {sent} locations {stored} were stored: {told}")
-    return list(_rows(told, stored, busy))
+    return list(_rows(told, stored, busy, peak))
 
 
-def _rows(told: dict[str, Any], stored: int, busy_s: float) -> list[dict[str, Any]]:
+def _rows(told: dict[str, Any], stored: int, busy_s: float, peak: int) -> list[dict[str, Any]]:
     data = f"synthetic JT/T 808 over TCP, {TERMINALS:,} terminals, a location a second each for "
     data += f"{SECONDS} s, {stored:,} stored, GeoPackage"
-    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     shares = {"p50": "p50_s", "p99": "p99_s", "longest": "p100_s"}
     rows: list[dict[str, Any]] = [
         {
