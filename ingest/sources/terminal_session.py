@@ -253,6 +253,8 @@ class Session:
         result = self._entrance.admit(told, terminal)
         if result == RegisterResult.DONE:
             heard.accepted["register"] += 1
+            # Forgiven with the code; who only registers, again and again, is hung up on.
+            self._strikes += _STRIKE_BYTES
             if told.plate:
                 self._entrance.plates[terminal] = heard.plates[terminal] = told.plate
             _log.info("terminal registered", terminal=terminal, plate=told.plate, at=self.sender)

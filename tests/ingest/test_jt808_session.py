@@ -213,6 +213,12 @@ def test_guessing_ends_a_connection() -> None:
     assert tries[-1] and not tries[0]
 
 
+def test_registering_without_end_ends_a_connection() -> None:
+    one = session(limits=Limits(garbage_bytes=1000))
+    ended = [hear(one, Terminal(phone=f"0138000000{k:02d}").register()).hang_up for k in range(20)]
+    assert ended[-1] and not ended[0]
+
+
 def test_garbage_before_a_good_frame_of_a_known_terminal_is_forgiven() -> None:
     truck = Terminal()
     one = logged_in(truck, limits=Limits(garbage_bytes=100))

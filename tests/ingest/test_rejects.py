@@ -150,3 +150,21 @@ def test_a_user_can_say_that_they_are_done(office: Office, refused: RejectStore)
     assert [row.feed for row in refused.rows()] == ["ais"]
     assert refused.clear() == 1 and refused.inputs() == []
     assert office.frame("lineage")["rejected_rows"].sum() == 5, "the account stands"
+
+
+def test_what_has_no_end_is_kept_piece_by_piece(tmp_path: Path) -> None:
+    rejects, about = RejectStore(tmp_path), Input("jt808", "terminals-2020-07-01", "0" * 16)
+    rows = [
+        Reject("jt808", "tcp://peer#1", 0, "", "bad_checksum", "byte 7", f"{k:02x}")
+        for k in range(3)
+    ]
+    rejects.append(about, [])
+    assert rejects.inputs() == []
+    rejects.append(about, rows[:1])
+    rejects.append(about, rows[1:2])
+    assert rejects.rows("jt808") == rows[:2] and rejects.inputs() == [about]
+    [path] = tmp_path.glob("*/*.jsonl")
+    with path.open("ab") as torn:
+        torn.write(b'{"feed": "jt8')
+    rejects.append(about, rows[2:])
+    assert rejects.rows("jt808") == rows
