@@ -99,10 +99,42 @@ class Shopping(_Section):
 
 
 class Weighing(_Section):
-    """Weigh-in-motion stations."""
+    """Weigh-in-motion stations; ``one_way`` of them weigh one direction of the road only."""
 
     stations: int = Field(ge=0)
     error_share: float = Field(gt=0, lt=1)
+    one_way: int = Field(default=0, ge=0)
+
+
+class HaulageSection(_Section):
+    """Roads with limits for trucks, all few and chosen by the seed, and the business of muck.
+
+    Attributes
+    ----------
+    banned, ban_hours : streets closed to trucks in some hours of the day.
+    closed : streets closed to trucks at all hours.
+    weak, weak_t : roads with a limit of mass; ``low``, ``low_m`` : with a limit of height.
+    bridges, bridge_t, bridge_h_m : bridges with limits, of mass and of height in turn.
+    sites, dumps, permits : where muck is dug up and dumped, and permits to haul it.
+    hours : of the permits, in turn.
+    plate_prefixes : of trucks with a permit.
+    """
+
+    banned: int = Field(default=0, ge=0)
+    ban_hours: tuple[str, ...] = ("07:00-20:00",)
+    closed: int = Field(default=0, ge=0)
+    weak: int = Field(default=0, ge=0)
+    weak_t: float = Field(default=10, gt=0)
+    low: int = Field(default=0, ge=0)
+    low_m: float = Field(default=3.2, gt=0)
+    bridges: int = Field(default=0, ge=0)
+    bridge_t: float = Field(default=20, gt=0)
+    bridge_h_m: float = Field(default=3.5, gt=0)
+    sites: int = Field(default=0, ge=0)
+    dumps: int = Field(default=0, ge=0)
+    permits: int = Field(default=0, ge=0)
+    hours: tuple[str, ...] = ("20:00-06:00",)
+    plate_prefixes: tuple[str, ...] = ("",)
 
 
 class GeographySection(_Section):
@@ -134,6 +166,7 @@ class GeographySection(_Section):
     shops: tuple[PlantedShop, ...] = ()
     shopping: Shopping
     weighing: Weighing
+    haulage: HaulageSection = HaulageSection()
     speed_limit_kmh: dict[RoadClass, int]
 
 
@@ -160,7 +193,8 @@ Placement = Literal[
     "waterway",
     "waterside",
     "town_centre",
-    "route",
+    "dump",
+    "permit",
     "rail",
     "shore",
     "sea",

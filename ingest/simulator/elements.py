@@ -27,7 +27,10 @@ _METHODS: dict[str, dict[str, Method]] = {
 }
 # Units that other rows are located by: they come first, and are never scaled down.
 UNITS = ("district", "town", "village")
-_WHOLE = (*UNITS, "grid", "cell", "road", "shopfront", "camera", "station", "waterway", "rail")
+_WHOLE = (
+    *(*UNITS, "grid", "cell", "road", "shopfront", "camera", "station", "waterway", "rail"),
+    *("dump", "permit"),
+)
 _DECIMALS = 7
 
 

@@ -110,16 +110,26 @@ class RegistryPlan(_Plan):
     allowed_gears: tuple[str, ...] = ()
 
 
+class TruckStory(_Plan):
+    """Trucks with a story: one of `ingest.simulator.truck_stories.discover`, and how many."""
+
+    story: str = Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")
+    count: int = Field(default=1, ge=1, le=50)
+
+
 class TruckPlan(_Plan):
     """A day of truck positions.
 
     Attributes
     ----------
+    muck : trucks that haul muck as their permits say.
     plate_prefixes : what number plates begin with; five characters follow.
     broken_share : share of rows spoiled on the way.
     """
 
     trucks: int = Field(ge=10)
+    muck: int = Field(default=0, ge=0)
+    stories: tuple[TruckStory, ...] = ()
     plate_prefixes: tuple[str, ...] = Field(min_length=1)
     broken_share: float = Field(default=0.001, ge=0, le=0.1)
 
@@ -133,11 +143,31 @@ class MassLimit(_Plan):
     limit_kg: int = Field(gt=0)
 
 
+class AxleLimits(_Plan):
+    """Limits of groups of axles that the simulator plants by, kg.
+
+    Attributes
+    ----------
+    steering_kg : for each front axle; ``drive_kg`` is the single axle behind it.
+    error_share : of the instrument, for groups of axles.
+    planted : how many times each kind of story is planted.
+    """
+
+    steering_kg: int = Field(gt=0)
+    single_kg: int = Field(gt=0)
+    drive_kg: int = Field(gt=0)
+    tandem_kg: int = Field(gt=0)
+    tridem_kg: int = Field(gt=0)
+    error_share: float = Field(gt=0, lt=1)
+    planted: int = Field(default=1, ge=0, le=10)
+
+
 class WeighingPlan(_Plan):
     """Weigh-in-motion records, and by which limits overloads are planted."""
 
     records: int = Field(ge=20)
     limits: tuple[MassLimit, ...] = Field(min_length=1)
+    axles: AxleLimits
     planted_per_limit: int = Field(default=2, ge=1, le=10)
     broken: int = Field(default=20, ge=0)
 

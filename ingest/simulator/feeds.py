@@ -7,6 +7,7 @@
     wim/weighings.csv           weigh-in-motion records
     camera/detections.jsonl     boxes of street cameras
     registers/vessel_registry.csv
+    registers/truck_registry.csv
     truth.json                  what was planted in them
 """
 
@@ -22,14 +23,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ingest.simulator import detections, fleet, registers, shop_stories, stories
-from ingest.simulator.declaration import DemoDeclaration, ManifestEntry
-from ingest.simulator.feed_plan import FeedPlan
+from ingest.simulator import detections, fleet, registers, shop_stories, stories, truck_stories
+from ingest.simulator.declaration import DemoDeclaration, ManifestEntry, NameLists
+from ingest.simulator.feed_plan import FeedPlan, MassLimit
 from ingest.simulator.geography import Geography
-from ingest.simulator.haulage import RoadGraph
 from ingest.simulator.navigable import Waters, read_zones
 from ingest.simulator.stories.story import tell
-from ingest.simulator.trucks import Plates, Truck, clock_texts, drive, write_positions
+from ingest.simulator.truck_positions import clock_texts, write_positions
+from ingest.simulator.truck_register import write_truck_register
+from ingest.simulator.truck_stories.story import Roads
+from ingest.simulator.truck_stories.story import tell as tell_trucks
+from ingest.simulator.trucks import Plates, Truck, Yard, drive, haul_muck
 from ingest.simulator.truth import Planted, write_truth
 from ingest.simulator.vessels import write_log
 from ingest.simulator.weighings import passages, write_records
@@ -42,7 +46,9 @@ _LEAST_SHIPS = 20
 _LONLAT = "EPSG:4326"
 _GZIP_LEVEL = 4
 # Each feed has random numbers of its own, so that a change in one leaves the others as they are.
-_STREAMS = {"ais": 1, "trucks": 2, "wim": 3, "camera": 4}
+_STREAMS = {"ais": 1, "trucks": 2, "wim": 3, "camera": 4, "truck_stories": 5, "truck_register": 6}
+# Numbers of terminals that each line of stories may give.
+_TERMINALS = 10_000
 
 
 @dataclass
@@ -51,6 +57,7 @@ class _Demo:
 
     city: City
     plan: FeedPlan
+    names: NameLists
     geography: Geography
     folder: Path
     seed: int
@@ -127,14 +134,15 @@ def write_feeds(
     """
     if demo.feeds is None:
         return []
-    shared = _Demo(city, demo.feeds, geography, folder, seed, day, scale)
+    names = demo.geography.names
+    shared = _Demo(city, demo.feeds, names, geography, folder, seed, day, scale)
     tell = progress or (lambda _: None)
     tell("ships")
     _ships(shared)
     tell("trucks")
-    trucks, plates = _trucks(shared)
+    trucks, yard = _trucks(shared)
     tell("weighings")
-    _weighings(shared, trucks, plates)
+    _weighings(shared, trucks, yard)
     tell("cameras")
     _cameras(shared)
     tell("truth")
@@ -169,31 +177,65 @@ def _ships(demo: _Demo) -> None:
     demo.write("registers/vessel_registry.csv", "register", "vessel_registry", content, rows)
 
 
-def _trucks(demo: _Demo) -> tuple[list[Truck], Plates]:
-    rng, plan = demo.rng("trucks"), demo.plan.trucks
-    plates = Plates(plan.plate_prefixes, rng)
-    count = demo.scaled(plan.trucks, _LEAST_TRUCKS)
-    trucks = drive(count, RoadGraph(demo.geography), plates, demo.span, rng)
+def _trucks(demo: _Demo) -> tuple[list[Truck], Yard]:
+    """Positions of trucks: those with a story, those that haul muck, and all others."""
+    rng, plan, limits = demo.rng("trucks"), demo.plan.trucks, demo.plan.weighings.limits
+    permits = demo.geography.haulage.permits
+    given = {permit.plate for permit in permits}
+
+    def yard(own: np.random.Generator, place: int) -> Yard:
+        plates = Plates(plan.plate_prefixes, own, given)
+        return Yard(plates, limits, own, _TERMINALS * (place + 1))
+
+    roads = Roads(demo.geography)
+    told, taken = tell_trucks(
+        plan.stories, truck_stories.discover(), roads, yard, demo.span, demo.seeds("truck_stories")
+    )
+    demo.planted += [thing for truck in told for thing in truck.planted]
+    own = yard(rng, len(plan.stories))
+    free = [permit for permit in permits if permit.id not in taken]
+    muck = haul_muck(
+        free[: demo.scaled(plan.muck, min(plan.muck, 2))], roads.quiet, own, demo.span, rng
+    )
+    count = max(_LEAST_TRUCKS, demo.scaled(plan.trucks, _LEAST_TRUCKS) - len(told) - len(muck))
+    trucks = [*drive(count, plan.trucks, roads.open, own, demo.span, rng), *muck, *told]
     crs, zone = demo.geography.crs, demo.city.zone
     content, rows = write_positions(trucks, plan, crs, demo.span, zone, rng)
     demo.write("gps/trucks.csv.gz", "gps", "truck_position", content, rows, _LONLAT)
-    return trucks, plates
+    return trucks, own
 
 
-def _weighings(demo: _Demo, trucks: list[Truck], plates: Plates) -> None:
+def _weighings(demo: _Demo, trucks: list[Truck], yard: Yard) -> None:
+    """Weighing records, and the register of trucks with the classes that they were weighed by."""
     rng, plan, stations = demo.rng("wim"), demo.plan.weighings, demo.geography.stations
-    if not stations:
-        return
-    least = 12 * plan.planted_per_limit * len(plan.limits)
-    weighed = passages(
-        trucks, len(stations), demo.scaled(plan.records, least), plates, demo.span, rng
+    classes: dict[str, MassLimit] = {}
+    if stations:
+        least = 12 * plan.planted_per_limit * len(plan.limits)
+        count = demo.scaled(plan.records, least)
+        weighed = passages(trucks, stations, count, yard.plates, demo.span, rng)
+        crs, name, start = demo.geography.crs, f"{demo.day:%Y%m%d}", demo.span[0]
+        content, rows, planted, classes = write_records(
+            weighed, stations, plan, crs, name, _clock(demo), start, rng
+        )
+        demo.planted += planted
+        demo.write("wim/weighings.csv", "wim", "weighing", content, rows)
+    if "truck_registry" in demo.city.layers:
+        _register(demo, trucks, classes, yard)
+
+
+def _register(demo: _Demo, trucks: list[Truck], classes: dict[str, MassLimit], yard: Yard) -> None:
+    district = next(u for u in demo.city.jurisdictions.values() if u.level == "district")
+    content, rows = write_truck_register(
+        trucks,
+        demo.geography.haulage.permits,
+        classes,
+        yard,
+        demo.names,
+        district.code,
+        demo.day,
+        demo.rng("truck_register"),
     )
-    crs, name, start = demo.geography.crs, f"{demo.day:%Y%m%d}", demo.span[0]
-    content, rows, planted = write_records(
-        weighed, stations, plan, crs, name, _clock(demo), start, rng
-    )
-    demo.planted += planted
-    demo.write("wim/weighings.csv", "wim", "weighing", content, rows)
+    demo.write("registers/truck_registry.csv", "register", "truck_registry", content, rows)
 
 
 def _cameras(demo: _Demo) -> None:

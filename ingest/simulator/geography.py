@@ -8,6 +8,10 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 
+class NoPlaceError(ValueError):
+    """Something planted fits nowhere in this city."""
+
+
 @dataclass(frozen=True)
 class Road:
     """A piece of road between two junctions.
@@ -20,6 +24,9 @@ class Road:
     start, end : numbers of its junctions in `Geography.junctions`.
     town : code of the town it lies in.
     street : number of the named street it is a piece of.
+    truck_ban : closed to trucks at all hours; ``ban_hours`` are spans of the city's clock.
+    limit_t, limit_h_m : of the road, None without one; ``bridge_t`` and ``bridge_h_m`` of the
+        bridge that carries it over water.
     """
 
     id: str
@@ -32,6 +39,68 @@ class Road:
     speed_limit_kmh: int
     town: str
     street: int = -1
+    truck_ban: bool = False
+    ban_hours: str = ""
+    limit_t: float | None = None
+    limit_h_m: float | None = None
+    bridge_t: float | None = None
+    bridge_h_m: float | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether some trucks may not use it; ordinary trucks never do."""
+        limits = self.limit_t, self.limit_h_m, self.bridge_t, self.bridge_h_m
+        return self.truck_ban or bool(self.ban_hours) or any(v is not None for v in limits)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A place where muck is dug up or dumped, beside a junction.
+
+    Attributes
+    ----------
+    area : metres; the truck stands on its middle.
+    junction : number of the junction that it is reached from.
+    """
+
+    id: str
+    name_zh: str
+    area: shapely.Polygon
+    junction: int
+
+
+@dataclass(frozen=True)
+class MuckPermit:
+    """A permit to haul muck from a site to a dump by one way.
+
+    Attributes
+    ----------
+    hours : spans of the city's clock, such as ``20:00-06:00``.
+    junctions, roads : numbers of what the way passes; one road less than junctions.
+    line : of the way, metres.
+    tip : a spot beside the way, off every road, that stays free of sites; None where there is none.
+    tip_m : metres along the way where the tip is beside it.
+    """
+
+    id: str
+    plate: str
+    site: Ground
+    dump: Ground
+    hours: str
+    junctions: tuple[int, ...]
+    roads: tuple[int, ...]
+    line: shapely.LineString
+    tip: tuple[float, float] | None = None
+    tip_m: float = 0.0
+
+
+@dataclass(frozen=True)
+class Haulage:
+    """Where muck comes from, where it goes and who may haul it."""
+
+    sites: tuple[Ground, ...] = ()
+    dumps: tuple[Ground, ...] = ()
+    permits: tuple[MuckPermit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,13 +149,18 @@ class Camera:
 
 @dataclass(frozen=True)
 class Station:
-    """A weigh-in-motion station: a line across a road."""
+    """A weigh-in-motion station: a line across a road, for one or both directions of it."""
 
     id: str
     line: shapely.LineString
     road: str
     lanes: int
     error_share: float
+    direction: str = "both"
+
+    def covers(self, forward: bool) -> bool:
+        """Whether a truck in the direction of the road's line, or against it, is weighed."""
+        return self.direction in ("both", "forward" if forward else "backward")
 
 
 @dataclass(frozen=True)
@@ -132,3 +206,4 @@ class Geography:
     block_villages: tuple[str, ...] = ()
     waterways: tuple[Waterway, ...] = ()
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    haulage: Haulage = Haulage()

@@ -14,7 +14,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from ingest.simulator.fairways import Fairways
-from ingest.simulator.geography import Geography
+from ingest.simulator.geography import Geography, NoPlaceError
 from layers.city import City
 from layers.crs import project
 
@@ -79,10 +79,6 @@ class Edge:
     point: Floats
     outward: Floats
     along: Floats
-
-
-class NoPlaceError(ValueError):
-    """A story finds no water that it fits in."""
 
 
 class Waters:

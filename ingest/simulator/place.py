@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -10,9 +12,11 @@ from ingest.simulator.bend import Bend
 from ingest.simulator.declaration import DemoDeclaration, GeographySection
 from ingest.simulator.density import Density
 from ingest.simulator.geography import Geography, Road, Waterway
+from ingest.simulator.muck import plan_haulage
 from ingest.simulator.naming import Namer
 from ingest.simulator.network import Network, build_network
 from ingest.simulator.outline import Ground, points_to_metres, read_ground
+from ingest.simulator.road_limits import limit_roads
 from ingest.simulator.roads import by_street, name_roads
 from ingest.simulator.shopping import open_shops
 from ingest.simulator.shops import DOOR_OFFSET_M, merge_street
@@ -52,25 +56,30 @@ def build_geography(city: City, demo: DemoDeclaration, seed: int) -> Geography:
     water = _water(city, section, ground, roads, density, seed)
     kept, blocks = _blocks(network, [area for _, area in water])
     shops, cameras = open_shops(section, roads, density, namer, seed)
-    return Geography(
+    stations = place_stations(roads, section.weighing, np.random.default_rng([seed, 52]))
+    areas = tuple(area for _, area in water)
+    random = np.random.default_rng([seed, 53])
+    place = Geography(
         crs=city.crs,
         land=ground.land,
         sea=ground.sea,
         towns=units.town_areas(),
         villages=units.village_areas(),
-        water=tuple(area for _, area in water),
+        water=areas,
         junctions=tuple((float(x), float(y)) for x, y in network.junctions),
-        roads=roads,
+        roads=limit_roads(roads, areas, stations, section.haulage, random),
         blocks=tuple(blocks),
         shops=tuple(shops),
         cameras=tuple(cameras),
-        stations=tuple(place_stations(roads, section.weighing, np.random.default_rng([seed, 52]))),
+        stations=tuple(stations),
         zones=ground.zones,
         density=tuple(density.at(shapely.get_coordinates(shapely.centroid(blocks))).tolist()),
         block_villages=tuple(units.village_of_face[face] for face in kept),
         waterways=tuple(way for way, _ in water),
         names=units.names(namer),
     )
+    haulage = plan_haulage(place, section.haulage, namer, np.random.default_rng([seed, 54]))
+    return replace(place, haulage=haulage)
 
 
 def _declared_towns(city: City) -> list[Jurisdiction]:

@@ -16,6 +16,9 @@ from ingest.simulator.world import Method, World
 from layers.crs import geometries_to_lonlat
 
 _VIEW_M = 60.0
+_FREE_OF_SITES_M = 200.0
+# What bridges without a story are posted with, if at all: more than any truck weighs or is high.
+_POSTED_T, _POSTED_H_M, _POSTED_SHARE = 100.0, 5.5, 0.1
 
 
 def blocks(world: World, recipe: Recipe, count: int, rng: np.random.Generator) -> Placed:
@@ -60,10 +63,37 @@ def in_blocks(world: World, recipe: Recipe, count: int, rng: np.random.Generator
 
 
 def permitted(world: World, recipe: Recipe, count: int, rng: np.random.Generator) -> Placed:
-    """Return building sites: those where the land cover changes lawfully, then others."""
+    """Return building sites: those with muck, those where the land cover changes, then others."""
+    haulage = world.geography.haulage
+    muck = np.array([site.area for site in haulage.sites], object)
     lawful = world.changes.permitted
-    rest = in_blocks(world, recipe, max(0, count - len(lawful)), rng)
-    return Placed(np.concatenate([lawful, rest.shapes]), {})
+    rest = in_blocks(world, recipe, max(0, count - len(lawful) - len(muck)), rng).shapes
+    tips = [permit.tip for permit in haulage.permits if permit.tip is not None]
+    if tips:
+        rest = rest[shapely.distance(rest, shapely.MultiPoint(tips)) > _FREE_OF_SITES_M]
+    others = len(lawful) + len(rest)
+    return Placed(
+        np.concatenate([muck, lawful, rest]),
+        {
+            "site_id": [site.id for site in haulage.sites] + [None] * others,
+            "name_zh": [f"{site.name_zh}工地" for site in haulage.sites] + [None] * others,
+            "stage": ["pit"] * len(muck) + [None] * others,
+        },
+    )
+
+
+def dumps(world: World, recipe: Recipe, count: int, rng: np.random.Generator) -> Placed:
+    """Places that take muck."""
+    own = world.geography.haulage.dumps
+    return Placed(
+        np.array([dump.area for dump in own], object),
+        {
+            "dump_id": [dump.id for dump in own],
+            "name_zh": [f"{dump.name_zh}消纳场" for dump in own],
+            "permitted_from": [f"{world.day.year - 1}-01-01"] * len(own),
+            "permitted_to": [f"{world.day.year + 1}-12-31"] * len(own),
+        },
+    )
 
 
 def points_in(areas: Shapes, rng: np.random.Generator) -> Floats:
@@ -115,18 +145,38 @@ def beside_road(world: World, recipe: Recipe, count: int, rng: np.random.Generat
 
 
 def bridges(world: World, recipe: Recipe, count: int, rng: np.random.Generator) -> Placed:
-    """Where a road crosses water."""
+    """Where a road crosses water; the bridges with limits that bind are always there."""
     roads = world.roads_of(recipe.road_classes)
     water = np.array(world.geography.water, object)
     road, wet = shapely.STRtree(water).query(world.road_lines[roads], predicate="crosses")
-    order = rng.permutation(len(road))[:count]
-    order.sort()
-    crossing = shapely.intersection(world.road_lines[roads[road[order]]], water[wet[order]])
-    half = np.where(world.road_ranks[roads[road[order]]] < 2, 10.0, 6.0)
-    decks = shapely.buffer(crossing, half, cap_style="flat")
+    road = roads[road]
+    binding = np.array(
+        [r.bridge_t is not None or r.bridge_h_m is not None for r in world.roads], bool
+    )[road]
+    free = rng.permutation(np.flatnonzero(~binding))[: max(0, count - int(binding.sum()))]
+    order = np.sort(np.concatenate((np.flatnonzero(binding), free)))
+    road, wet = road[order], wet[order]
+    crossing = shapely.intersection(world.road_lines[road], water[wet])
+    decks = shapely.buffer(
+        crossing, np.where(world.road_ranks[road] < 2, 10.0, 6.0), cap_style="flat"
+    )
     keep = (shapely.get_type_id(decks) == 3) & (shapely.length(crossing) > 8)
-    names = [world.roads[i].name_zh for i in roads[road[order]][keep].tolist()]
-    return Placed(decks[keep], {"road": names})
+    own = [world.roads[i] for i in road[keep].tolist()]
+    posted_t, posted_h = (rng.random((2, len(own))) < _POSTED_SHARE).tolist()
+    return Placed(
+        decks[keep],
+        {
+            "road": [r.name_zh for r in own],
+            "limit_t": [
+                r.bridge_t or (_POSTED_T if posted else None)
+                for r, posted in zip(own, posted_t, strict=True)
+            ],
+            "limit_h_m": [
+                r.bridge_h_m or (_POSTED_H_M if posted else None)
+                for r, posted in zip(own, posted_h, strict=True)
+            ],
+        },
+    )
 
 
 def _view(camera: Camera) -> shapely.Polygon:
@@ -194,6 +244,7 @@ AREAS: dict[str, Method] = {
     "building": buildings,
     "block": in_blocks,
     "permitted": permitted,
+    "dump": dumps,
     "beside_road": beside_road,
     "across_road": bridges,
     "camera": camera_views,

@@ -1,24 +1,23 @@
-"""Placing lines: roads, pipes, door lines, weighing lines, banks, permitted routes, rails."""
+"""Placing lines: roads, pipes, door lines, weighing lines, banks, permitted ways, rails."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from datetime import date, timedelta
 
 import numpy as np
 import shapely
 import shapely.ops
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import dijkstra
 from shapely.geometry.base import BaseGeometry
 
 from ingest.simulator.declaration import Recipe
 from ingest.simulator.placed import Placed, Shapes
 from ingest.simulator.water import smooth_line
 from ingest.simulator.world import Method, World
+from layers.crs import geometries_to_lonlat
 
 _LANES = {"expressway": 6, "arterial": 4, "collector": 2, "local": 2}
 _SHORE_M = 30.0
-_SLOW = {"expressway": 1.0, "arterial": 1.4, "collector": 2.2, "local": 4.0}
+_WKT_DECIMALS = 7
 
 
 def roads(world: World, recipe: Recipe, count: int, rng: np.random.Generator) -> Placed:
@@ -34,7 +33,11 @@ def roads(world: World, recipe: Recipe, count: int, rng: np.random.Generator) ->
             "road_class": [r.road_class for r in pieces],
             "lanes": [_LANES[r.road_class] for r in pieces],
             "speed_limit_kmh": [r.speed_limit_kmh for r in pieces],
-            "truck_ban_hours": [None] * len(pieces),
+            "oneway": ["both"] * len(pieces),
+            "limit_t": [r.limit_t for r in pieces],
+            "limit_h_m": [r.limit_h_m for r in pieces],
+            "truck_ban": [r.truck_ban for r in pieces],
+            "truck_ban_hours": [r.ban_hours or None for r in pieces],
         },
     )
 
@@ -83,7 +86,7 @@ def weighing(world: World, recipe: Recipe, count: int, rng: np.random.Generator)
             "lanes": [s.lanes for s in stations],
             "error_share": [s.error_share for s in stations],
             "accuracy_class": [f"{s.error_share * 100:.0f}" for s in stations],
-            "direction": ["both"] * len(stations),
+            "direction": [s.direction for s in stations],
             "verify_until": [f"{world.day.year + 1}-06-30"] * len(stations),
         },
     )
@@ -124,36 +127,32 @@ def _stretches(
     return Placed(np.array(parts, object), {})
 
 
-def routes(world: World, recipe: Recipe, count: int, rng: np.random.Generator) -> Placed:
-    """Quickest ways between two far junctions on the larger roads."""
-    own = world.roads_of(recipe.road_classes)
-    ends = np.array([(world.roads[i].start, world.roads[i].end) for i in own.tolist()])
-    slow = [_SLOW[world.roads[i].road_class] for i in own.tolist()]
-    cost = world.road_lengths[own] * np.array(slow)
-    size = len(world.geography.junctions)
-    graph = coo_matrix((cost, (ends[:, 0], ends[:, 1])), shape=(size, size)).tocsr()
-    edge = {(a, b): i for (a, b), i in zip(ends.tolist(), own.tolist(), strict=True)}
-    starts = rng.choice(np.unique(ends), count)
-    _, before = dijkstra(graph, directed=False, indices=starts, return_predecessors=True)
-    found = []
-    for row in range(count):
-        reached = np.flatnonzero(before[row] >= 0)
-        path = [int(rng.choice(reached))] if len(reached) else []
-        while path and before[row][path[-1]] >= 0:
-            path.append(int(before[row][path[-1]]))
-        if len(path) > 1:
-            found.append(_joined(world, edge, path))
-    return Placed(np.array(found, object), {})
+def permits(world: World, recipe: Recipe, count: int, rng: np.random.Generator) -> Placed:
+    """Ways on which muck may be hauled."""
+    own = world.geography.haulage.permits
+    dumps = np.array([permit.dump.area for permit in own], object)
+    outlines = shapely.to_wkt(
+        geometries_to_lonlat(dumps, world.geography.crs), rounding_precision=_WKT_DECIMALS
+    )
+    return Placed(
+        np.array([permit.line for permit in own], object),
+        {
+            "permit_id": [permit.id for permit in own],
+            "plate": [permit.plate for permit in own],
+            "hours": [permit.hours for permit in own],
+            "site_id": [permit.site.id for permit in own],
+            "dump_site": outlines.tolist(),
+            **_in_force(world.day, len(own)),
+        },
+    )
 
 
-def _joined(world: World, edge: dict[tuple[int, int], int], path: list[int]) -> shapely.LineString:
-    xy = []
-    for a, b in pairwise(path):
-        forward = (a, b) in edge
-        line = world.road_lines[edge[(a, b) if forward else (b, a)]]
-        points = shapely.get_coordinates(line)
-        xy.append(points if forward else points[::-1])
-    return shapely.LineString(np.concatenate(xy))
+def _in_force(day: date, count: int) -> dict[str, list[str]]:
+    """Dates of permits that hold on a day, each from another one on."""
+    return {
+        "permitted_from": [(day - timedelta(days=20 + n % 60)).isoformat() for n in range(count)],
+        "permitted_to": [(day + timedelta(days=10 + n % 80)).isoformat() for n in range(count)],
+    }
 
 
 def rail_lines(world: World) -> list[tuple[str, shapely.LineString]]:
@@ -188,6 +187,6 @@ LINES: dict[str, Method] = {
     "station": weighing,
     "waterside": banks,
     "shore": shore,
-    "route": routes,
+    "permit": permits,
     "rail": rails,
 }

@@ -69,6 +69,7 @@ def place_stations(
                     road=road.id,
                     lanes=_LANES[road.road_class],
                     error_share=weighing.error_share,
+                    direction="forward" if len(stations) < weighing.one_way else "both",
                 )
             )
         apart /= 2

@@ -1,58 +1,78 @@
-"""A day of truck positions, as a fleet's terminals send them."""
+"""The trucks of a demo day: who they are and where ordinary ones drive."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-from pyarrow import csv
 
-from ingest.simulator.feed_plan import TruckPlan
-from ingest.simulator.haulage import Haul, Passage, RoadGraph
-from ingest.simulator.motion import Timeline, motion_at, report_times
-from layers.crs import to_lonlat
+from ingest.simulator.feed_plan import MassLimit
+from ingest.simulator.geography import MuckPermit, NoPlaceError
+from ingest.simulator.haulage import Haul, hauls
+from ingest.simulator.motion import Timeline
+from ingest.simulator.road_graph import Floats, Passage, RoadGraph, Way
+from ingest.simulator.truck_shift import Shift
+from ingest.simulator.truth import Planted
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-# Knots from which each interval holds: parked, driving.
-INTERVALS = ((0.0, 300.0), (1.0, 30.0))
-NOISE_M = 5.0
-_GAP_SHARE = 0.1
+Day = tuple[int, int]
 _DEPOTS = 100
 _LEAST_DEPOTS = 12
 _WAYS = 8
+_REST_S = (1560.0, 4500.0)
 _PLATE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_KMH_PER_KNOT = 1.852
+_HEIGHTS_M = {"rigid": (2.6, 3.6), "combination": (3.4, 3.98)}
+_USES = ("general", "container", "concrete", "dangerous", "cold_chain")
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """What a truck is: its class by axles, and what the register says of it."""
+
+    limit: MassLimit
+    height_m: float
+    use: str = "general"
 
 
 @dataclass(frozen=True)
 class Truck:
-    """A truck's day.
+    """A truck's day, or a part of it that one terminal tells.
 
     Attributes
     ----------
-    passages : over weigh stations, Unix seconds.
+    passages : where it is weighed, Unix seconds.
+    gross_kg : what it weighs there; None leaves that to chance.
+    loads : from when on what was on it, rising.
+    silences : spans (Unix seconds) in which the terminal sends nothing.
+    spikes : single reports of a wrong speed: Unix seconds, km/h.
+    quiet : nothing may be lost or spoiled by chance.
     """
 
     plate: str
+    vehicle: Vehicle
+    terminal: str
     timeline: Timeline
-    passages: tuple[Passage, ...]
+    passages: tuple[Passage, ...] = ()
+    gross_kg: int | None = None
+    loads: tuple[tuple[float, str], ...] = ()
+    silences: tuple[tuple[float, float], ...] = ()
+    spikes: tuple[tuple[float, float], ...] = ()
+    planted: tuple[Planted, ...] = ()
+    quiet: bool = False
 
 
 class Plates:
-    """Number plates, none of them twice (five characters without I and O, after GA 36)."""
+    """Number plates, none of them twice (five characters without I and O, after GA 36).
 
-    def __init__(self, prefixes: tuple[str, ...], rng: np.random.Generator) -> None:
-        self._prefixes, self._rng = prefixes, rng
-        self._given: set[str] = set()
+    Parameters
+    ----------
+    given : plates that are given already; those that are given here are added to it.
+    """
+
+    def __init__(
+        self, prefixes: tuple[str, ...], rng: np.random.Generator, given: set[str]
+    ) -> None:
+        self._prefixes, self._rng, self._given = prefixes, rng, given
 
     def next(self) -> str:
         """A plate that nobody has."""
@@ -67,129 +87,174 @@ class Plates:
                 return plate
 
 
+class Yard:
+    """Gives trucks their plates, classes and terminals.
+
+    Parameters
+    ----------
+    limits : the classes that there are.
+    terminals : number of the first terminal; each gets the next one.
+    """
+
+    def __init__(
+        self,
+        plates: Plates,
+        limits: Sequence[MassLimit],
+        rng: np.random.Generator,
+        terminals: int = 1,
+    ) -> None:
+        self.plates, self._limits, self._rng = plates, limits, rng
+        self._next = terminals
+
+    def terminal(self) -> str:
+        """Number of a satellite terminal that no truck has."""
+        self._next += 1
+        return f"T{self._next - 1:07d}"
+
+    def vehicle(self, use: str | None = None, height_m: float | None = None) -> Vehicle:
+        """A vehicle of any class."""
+        return self.of_class(
+            self._limits[int(self._rng.integers(len(self._limits)))], use, height_m
+        )
+
+    def heavy(self, gross_kg: float) -> Vehicle:
+        """A vehicle that may weigh so much.
+
+        Raises
+        ------
+        NoPlaceError
+            where no class may.
+        """
+        fit = [limit for limit in self._limits if limit.limit_kg >= gross_kg]
+        if not fit:
+            raise NoPlaceError(f"no class of trucks may weigh {gross_kg:.0f} kg")
+        return self.of_class(min(fit, key=lambda limit: limit.limit_kg))
+
+    def of_class(
+        self, limit: MassLimit, use: str | None = None, height_m: float | None = None
+    ) -> Vehicle:
+        """A vehicle of a class."""
+        if height_m is None:
+            height_m = round(float(self._rng.uniform(*_HEIGHTS_M[limit.vehicle_kind])), 2)
+        return Vehicle(limit, height_m, use or str(self._rng.choice(_USES)))
+
+
 def drive(
-    count: int, graph: RoadGraph, plates: Plates, day: tuple[int, int], rng: np.random.Generator
+    count: int, depots: int, graph: RoadGraph, yard: Yard, day: Day, rng: np.random.Generator
 ) -> list[Truck]:
-    """Send trucks over the roads for a day.
+    """Send ordinary trucks over the roads for a day; none of them breaks a rule.
 
     Parameters
     ----------
     count : of trucks.
+    depots : how many trucks there are at full size, by which the depots are counted.
     day : first and last moment, Unix seconds.
     """
-    depots = rng.choice(
-        graph.main, min(_DEPOTS, max(_LEAST_DEPOTS, count), len(graph.main)), replace=False
+    places = rng.choice(
+        graph.main, min(_DEPOTS, max(_LEAST_DEPOTS, depots), len(graph.main)), replace=False
     )
-    hauls = graph.hauls(depots, _WAYS, rng)
-    busy = [number for number, ways in enumerate(hauls) if ways]
+    ways = hauls(places, _WAYS, graph, rng)
+    busy = [number for number, own in enumerate(ways) if own]
     trucks = []
     for _ in range(count):
         here = int(rng.choice(busy))
-        place = graph.places[depots[here]]
-        trucks.append(_shift(plates.next(), here, place, hauls, day, rng))
+        trucks.append(_ordinary(yard, here, graph.places[places[here]], ways, day, rng))
     return trucks
 
 
-def _shift(
-    plate: str,
+def _ordinary(
+    yard: Yard,
     here: int,
     place: Floats,
-    hauls: list[list[Haul]],
-    day: tuple[int, int],
+    ways: list[list[Haul]],
+    day: Day,
     rng: np.random.Generator,
 ) -> Truck:
-    """One driver's day: parked, then trips with breaks, then parked again."""
-    clock = day[0] + rng.uniform(0.05, 0.6) * (day[1] - day[0])
-    stop = clock + rng.uniform(4, 9) * 3600
-    times, points = [np.array([day[0], clock])], [np.stack((place, place))]
-    passages: list[Passage] = []
+    """One driver's day: parked, then trips with rests, then parked again."""
+    shift = Shift(place, day[0])
+    shift.wait(rng.uniform(0.05, 0.6) * (day[1] - day[0]))
+    stop = shift.now + rng.uniform(4, 9) * 3600
     slower = rng.uniform(1.0, 1.25)
-    while clock < min(stop, day[1]) and hauls[here]:
-        haul = hauls[here][int(rng.integers(len(hauls[here])))]
-        times.append(clock + haul.t[1:] * slower)
-        points.append(haul.xy[1:])
-        passages += [Passage(p.station, clock + p.t * slower, p.forward) for p in haul.passages]
-        clock += float(haul.t[-1] * slower + rng.uniform(900, 4500))
-        times.append(np.array([clock]))
-        points.append(haul.xy[-1:])
+    tells_load = rng.random() < 0.6
+    while shift.now < min(stop, day[1]) and ways[here]:
+        if tells_load:
+            shift.load(str(rng.choice(["empty", "half", "full"])))
+        haul = ways[here][int(rng.integers(len(ways[here])))]
+        shift.drive(haul.course, slower)
+        shift.wait(rng.uniform(*_REST_S))
         here = haul.end
-    times.append(np.array([max(day[1], clock + 1)]))
-    points.append(points[-1][-1:])
-    whole = Timeline(np.concatenate(times), np.concatenate(points))
-    seen = tuple(p for p in passages if p.t < day[1] - 1)
-    return Truck(plate, whole.clip(day[0], day[1] - 1), seen)
+    return ended(shift, yard.plates.next(), yard.vehicle(), yard.terminal(), day)
 
 
-def _fixes(trucks: list[Truck], rng: np.random.Generator) -> Iterator[tuple[int, Ints, Floats]]:
-    """For each truck its number, times and (x, y, km/h, course), shape (n, 4)."""
-    for number, truck in enumerate(trucks):
-        t = report_times(truck.timeline, INTERVALS, float(rng.uniform(0.01, 1)))
-        if rng.random() < _GAP_SHARE:
-            lost = rng.uniform(t[0], t[-1])
-            t = t[(t < lost) | (t > lost + rng.uniform(600, 2400))]
-        speed, course = motion_at(truck.timeline, t)
-        kmh = np.where(
-            speed > 1, np.clip(speed * _KMH_PER_KNOT + rng.normal(0, 1.5, len(t)), 0, None), 0
-        )
-        xy = truck.timeline.at(t.astype(np.float64)) + rng.normal(0, NOISE_M, (len(t), 2))
-        yield number, t, np.column_stack((xy, kmh, course))
+def haul_muck(
+    permits: Sequence[MuckPermit], graph: RoadGraph, yard: Yard, day: Day, rng: np.random.Generator
+) -> list[Truck]:
+    """Send trucks to haul muck as their permits say, one truck for each permit."""
+    return [_muck(permit, graph, yard, day, rng) for permit in permits]
 
 
-@lru_cache(maxsize=2)
-def clock_texts(day: tuple[int, int], zone: ZoneInfo) -> npt.NDArray[np.str_]:
-    """The local time of each second of a day, ISO 8601 with zone."""
-    seconds = range(day[0], day[1])
-    return np.array([datetime.fromtimestamp(s, UTC).astimezone(zone).isoformat() for s in seconds])
+def _muck(
+    permit: MuckPermit, graph: RoadGraph, yard: Yard, day: Day, rng: np.random.Generator
+) -> Truck:
+    loaded = graph.course(Way(permit.junctions, permit.roads))
+    empty = graph.course(Way(permit.junctions, permit.roads).back())
+    slower = float(rng.uniform(1.0, 1.2))
+    shift = Shift(graph.places[permit.site.junction], day[0])
+    shift.load("empty")
+    for start, end in hours_of_day(permit.hours, day):
+        shift.until(start + rng.uniform(600, 2400))
+        round_s = (loaded.t[-1] + empty.t[-1]) * slower + 3 * _REST_S[0]
+        while shift.now + round_s < end:
+            fill(shift, permit, rng.uniform(*_REST_S) / 1.5 + 600)
+            shift.drive(loaded, slower)
+            tip(shift, permit, rng.uniform(*_REST_S) / 1.5 + 600)
+            shift.drive(empty, slower)
+            shift.wait(float(rng.uniform(60, 600)))
+    return ended(shift, permit.plate, yard.vehicle("muck"), yard.terminal(), day)
 
 
-def write_positions(
-    trucks: list[Truck],
-    plan: TruckPlan,
-    crs: str,
-    day: tuple[int, int],
-    zone: ZoneInfo,
-    rng: np.random.Generator,
-) -> tuple[bytes, int]:
-    """All positions as CSV in the order of time.
+def fill(shift: Shift, permit: MuckPermit, seconds: float) -> None:
+    """Load muck on the permit's site and come back to the road."""
+    _inside(shift, permit.site.area.centroid.coords[0], seconds, "full")
 
-    Returns
-    -------
-    The file's bytes (UTF-8), and the number of its rows without the heading.
-    """
-    numbers, times, columns = zip(*_fixes(trucks, rng), strict=True)
-    owner = np.repeat(np.array(numbers), [len(t) for t in times])
-    t, values = np.concatenate(times), np.concatenate(columns)
-    order = np.lexsort((owner, t))
-    owner, t, values = owner[order], t[order], values[order]
-    lon, lat = to_lonlat(values[:, 0], values[:, 1], crs)
-    plates = pa.array([truck.plate for truck in trucks])
-    table = pa.table(
-        {
-            "plate": plates.take(pa.array(owner)),
-            "time": pa.array(clock_texts(day, zone)).take(pa.array(t - day[0])),
-            "lon": np.round(lon, 6),
-            "lat": np.round(lat, 6),
-            "speed_kmh": np.round(values[:, 2], 1),
-            "course_deg": np.round(values[:, 3], 1) % 360,
-            "ignition": (values[:, 2] > 0).astype(np.int8),
-        }
+
+def tip(shift: Shift, permit: MuckPermit, seconds: float) -> None:
+    """Tip muck on the permit's dump and come back to the road."""
+    _inside(shift, permit.dump.area.centroid.coords[0], seconds, "empty")
+
+
+def _inside(shift: Shift, place: tuple[float, ...], seconds: float, state: str) -> None:
+    road = shift.here
+    shift.aside(np.array(place))
+    shift.wait(seconds / 2)
+    shift.load(state)
+    shift.wait(seconds / 2)
+    shift.aside(road)
+
+
+def hours_of_day(hours: str, day: Day) -> list[tuple[float, float]]:
+    """Spans of Unix seconds within a day that spans of the clock cover, rising."""
+    found = []
+    for span in hours.split(","):
+        start, end = (_clock(text) for text in span.split("-"))
+        found += [(start, end)] if start < end else [(0.0, end), (start, 86_400.0)]
+    inside = [(day[0] + start, min(day[0] + end, day[1])) for start, end in sorted(found)]
+    return [(start, end) for start, end in inside if start < end]
+
+
+def _clock(text: str) -> float:
+    hours, minutes = text.split(":")
+    return int(hours) * 3600.0 + int(minutes) * 60.0
+
+
+def ended(shift: Shift, plate: str, vehicle: Vehicle, terminal: str, day: Day) -> Truck:
+    """The truck of a shift that goes on standing until the end of the day."""
+    shift.until(day[1])
+    return Truck(
+        plate,
+        vehicle,
+        terminal,
+        shift.timeline().clip(day[0], day[1] - 1),
+        tuple(p for p in shift.passages if p.t < day[1] - 1),
+        loads=tuple(shift.loads),
     )
-    sink = io.BytesIO()
-    csv.write_csv(table, sink, csv.WriteOptions(quoting_header="none", quoting_style="none"))
-    return _spoilt(sink.getvalue(), plan.broken_share, rng), len(t)
-
-
-def _spoilt(text: bytes, share: float, rng: np.random.Generator) -> bytes:
-    lines = text.split(b"\n")
-    rows = 1 + np.flatnonzero(rng.random(len(lines) - 2) < share)
-    for row, way in zip(rows.tolist(), rng.integers(5, size=len(rows)).tolist(), strict=True):
-        plate, time, lon, lat, *rest = lines[row].split(b",")
-        broken = (
-            [plate, time, b"NaN", lat, *rest],
-            [plate, time, lat, lon, *rest],
-            [plate, time[:10] + b"T25:61:00", lon, lat, *rest],
-            [plate, time, lon],
-            [b"", time, lon, lat, *rest],
-        )
-        lines[row] = b",".join(broken[way])
-    return b"\n".join(lines)

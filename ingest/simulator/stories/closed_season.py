@@ -11,8 +11,9 @@ import shapely
 from ingest.simulator.aismessages import Identity
 from ingest.simulator.feed_plan import VesselStory
 from ingest.simulator.fleet import Entry
+from ingest.simulator.geography import NoPlaceError
 from ingest.simulator.motion import KNOT, Timeline, along, wander
-from ingest.simulator.navigable import Area, NoPlaceError, Waters
+from ingest.simulator.navigable import Area, Waters
 from ingest.simulator.stories.drifting import calm
 from ingest.simulator.stories.places import DISC_M, Floats, banned, long_leg
 from ingest.simulator.stories.presence import time_inside

@@ -8,8 +8,9 @@ import numpy as np
 
 from ingest.simulator.feed_plan import VesselStory
 from ingest.simulator.fleet import Voyage
+from ingest.simulator.geography import NoPlaceError
 from ingest.simulator.motion import wander
-from ingest.simulator.navigable import Area, NoPlaceError
+from ingest.simulator.navigable import Area
 from ingest.simulator.stories.drifting import calm
 from ingest.simulator.stories.places import DISC_M, Floats, in_disc, watch_free
 from ingest.simulator.stories.registration import registered

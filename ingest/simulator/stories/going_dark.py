@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from ingest.simulator.feed_plan import VesselStory
 from ingest.simulator.fleet import Voyage
+from ingest.simulator.geography import NoPlaceError
 from ingest.simulator.motion import wander
-from ingest.simulator.navigable import Area, NoPlaceError, Waters
+from ingest.simulator.navigable import Area, Waters
 from ingest.simulator.stories.places import DISC_M, FISHING_KN, watch_free
 from ingest.simulator.stories.registration import registered
 from ingest.simulator.stories.story import Scene, Stage, Story, register

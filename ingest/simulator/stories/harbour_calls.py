@@ -10,8 +10,9 @@ import shapely
 
 from ingest.simulator.feed_plan import VesselStory
 from ingest.simulator.fleet import Voyage
+from ingest.simulator.geography import NoPlaceError
 from ingest.simulator.motion import KNOT, Timeline, along
-from ingest.simulator.navigable import Area, NoPlaceError, Waters
+from ingest.simulator.navigable import Area, Waters
 from ingest.simulator.stories.places import Floats
 from ingest.simulator.stories.registration import boat, registered
 from ingest.simulator.stories.story import Scene, Stage, Story, register

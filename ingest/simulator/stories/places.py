@@ -10,8 +10,9 @@ import numpy.typing as npt
 import shapely
 
 from ingest.simulator.feed_plan import VesselStory, on_day
+from ingest.simulator.geography import NoPlaceError
 from ingest.simulator.motion import KNOT, Timeline, wander
-from ingest.simulator.navigable import Area, NoPlaceError, Waters
+from ingest.simulator.navigable import Area, Waters
 from ingest.simulator.stories.story import Stage
 from layers.crs import project
 
