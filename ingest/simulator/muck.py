@@ -72,7 +72,7 @@ def _grounds(
     blocks = np.array(geography.blocks, object)
     tree = shapely.STRtree(blocks)
     taken: list[shapely.Point] = []
-    for junction in rng.permutation(graph.main).tolist():
+    for junction in rng.permutation(graph.stands).tolist():
         corner = shapely.Point(graph.places[junction])
         if any(corner.distance(other) < _APART_M for other in taken):
             continue

@@ -134,10 +134,17 @@ class RoadGraph:
         _, group = connected_components(self.matrix, directed=False)
         return np.flatnonzero(group == np.bincount(group).argmax())
 
+    @cached_property
+    def stands(self) -> Ints:
+        """Junctions of it where trucks stand: away from limited roads, whose ends are no place."""
+        ends = [end for r in self.roads if r.limited for end in (r.start, r.end)]
+        return np.setdiff1d(self.main, ends)
+
     def without(self, roads: Iterable[int]) -> RoadGraph:
         """The graph with some more roads closed."""
         other = copy(self)
-        other.__dict__.pop("main", None)
+        for name in ("main", "stands"):
+            other.__dict__.pop(name, None)
         other.closed = self.closed | frozenset(roads)
         other._connect()
         return other

@@ -150,9 +150,8 @@ def drive(
     depots : how many trucks there are at full size, by which the depots are counted.
     day : first and last moment, Unix seconds.
     """
-    places = rng.choice(
-        graph.main, min(_DEPOTS, max(_LEAST_DEPOTS, depots), len(graph.main)), replace=False
-    )
+    most = min(_DEPOTS, max(_LEAST_DEPOTS, depots), len(graph.stands))
+    places = rng.choice(graph.stands, most, replace=False)
     ways = hauls(places, _WAYS, graph, rng)
     busy = [number for number, own in enumerate(ways) if own]
     trucks = []

@@ -25,6 +25,8 @@ RULE = "muck_route_departure"
 _OUTSIDE_M, _LEAST_OUTSIDE_M, _STEP_M = 60.0, 1300.0, 20.0
 _PARTS = ((0.3, 0.7), (0.2, 0.8), (0.4, 0.8), (0.2, 0.6), (0.1, 0.9))
 _TOUR_S = 2400.0
+# Longer than a driver may be late.
+_HAUL_S = 1000.0
 _SIDE_M, _PAUSE_S = 130.0, 100.0
 _DUMP_S = 900.0
 _TRIES = 12
@@ -83,12 +85,13 @@ def _whole_way(*, in_hours: bool) -> Callable[[int, Stage], Scene]:
 
     def scene(number: int, stage: Stage) -> Scene:
         permit = stage.permit(lambda _: True)
+        course = permitted_course(stage, permit)
         if in_hours:
             shift = loaded_in_hours(stage, permit)
         else:
-            moment = stage.outside(permit.hours, lasts(stage, permit), 1800.0)
+            moment = stage.outside(permit.hours, lasts(stage, permit) + _HAUL_S, 1800.0)
             shift = loaded_at(stage, permit, moment)
-        span = shift.drive(permitted_course(stage, permit))
+        span = shift.drive(course, max(1.0, _HAUL_S / float(course.t[-1])))
         tip(shift, permit, _DUMP_S)
         return Scene((end_muck(stage, shift, permit),), {RULE: span})
 

@@ -43,7 +43,7 @@ class Roads:
     def through(self) -> Ints:
         """Junctions of quiet roads at which no way ends: dead ends are cut off again and again."""
         matrix = self.quiet.matrix
-        left = np.isin(np.arange(matrix.shape[0]), self.quiet.main)
+        left = np.isin(np.arange(matrix.shape[0]), self.quiet.stands)
         while True:
             arms = (matrix > 0).astype(np.int64) @ left.astype(np.int64)
             fewer = left & (arms >= 2)

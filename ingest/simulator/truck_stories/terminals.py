@@ -42,7 +42,7 @@ def _switched_off(number: int, stage: Stage) -> Scene:
             raise NoPlaceError("too near")
         return course
 
-    starts = stage.rng.permutation(graph.main)[:_TRIES].tolist()
+    starts = stage.rng.permutation(graph.stands)[:_TRIES].tolist()
     course = first(starts, straight, "the city is too small to drive straight on for so long")
     shift = Shift(course.xy[0], (moment := stage.moment(seconds)) - _BEFORE_S)
     shift.until(moment)

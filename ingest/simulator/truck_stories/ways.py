@@ -96,7 +96,7 @@ def somewhere(
         where none leads so far.
     """
     took, before = graph.trees([start], metres[1] / _SLOWEST_MPS)
-    near = graph.main[np.isfinite(took[0, graph.main])]
+    near = graph.stands[np.isfinite(took[0, graph.stands])]
     straight = np.hypot(*(graph.places[near] - graph.places[start]).T)
     near = near[(straight > 0.4 * metres[0]) & (straight < metres[1])]
     for goal in stage.rng.permutation(near)[:_TRIES].tolist():
@@ -115,7 +115,7 @@ def long_way(stage: Stage, graph: RoadGraph, metres: tuple[float, float]) -> Way
         where there is none.
     """
     return first(
-        stage.rng.permutation(graph.main)[:_TRIES].tolist(),
+        stage.rng.permutation(graph.stands)[:_TRIES].tolist(),
         lambda start: somewhere(stage, graph, start, metres),
         f"no way is {metres[0]:.0f} to {metres[1]:.0f} m long",
     )
