@@ -29,13 +29,14 @@ _KMH_NOISE, _QUIET_KMH_NOISE = 1.5, 0.5
 _GAP_SHARE = 0.1
 _GAP_S = (600.0, 2400.0)
 _STILL_MPS = 0.5
+_SOON_S = 5
 _KMH_PER_KNOT = 1.852
 
 
 def _times(truck: Truck, rng: np.random.Generator) -> Ints:
     """When the terminal reports: at its intervals, and when the truck starts or stops."""
     t = report_times(truck.timeline, INTERVALS, float(rng.uniform(0.01, 1)))
-    t = np.union1d(t, _changes(truck.timeline))
+    t = _with_changes(t, _changes(truck.timeline))
     if not truck.quiet and rng.random() < _GAP_SHARE:
         lost = rng.uniform(t[0], t[-1])
         t = t[(t < lost) | (t > lost + rng.uniform(*_GAP_S))]
@@ -49,6 +50,15 @@ def _changes(timeline: Timeline) -> Ints:
     at = timeline.t[1:-1][moving[1:] != moving[:-1]]
     changes: Ints = np.ceil(at).astype(np.int64)
     return changes
+
+
+def _with_changes(t: Ints, changes: Ints) -> Ints:
+    """Reports of starts and stops take the place of regular ones shortly before them."""
+    if not len(changes):
+        return t
+    next_change = changes[np.minimum(np.searchsorted(changes, t), len(changes) - 1)]
+    soon = (next_change >= t) & (next_change - t <= _SOON_S)
+    return np.union1d(t[~soon], changes)
 
 
 def _fixes(trucks: Sequence[Truck], rng: np.random.Generator) -> Iterator[tuple[Ints, Floats]]:

@@ -9,8 +9,8 @@ from ingest.simulator.road_graph import RoadGraph, Way, unwind
 from ingest.simulator.truck_stories.story import Stage
 from ingest.simulator.truck_stories.ways import Street, street_of
 
-# How much of the street is driven before and behind the station.
-_STREET_M = (420.0, 2200.0)
+# How much of the street is driven before and behind the station: long enough to report from it.
+_STREET_S, _LONGEST_M = 34.0, 2200.0
 _EXTRA_M = (200.0, 4000.0)
 _CORNERS = 4
 
@@ -82,8 +82,8 @@ def _near_start(graph: RoadGraph, way: Way) -> Way | None:
     """The first part of a way that is long enough to be seen driving on it."""
     for last in range(1, len(way.roads) + 1):
         part = Way(way.junctions[: last + 1], way.roads[:last])
-        if graph.length(part) >= _STREET_M[0]:
-            return part if graph.length(part) <= _STREET_M[1] else None
+        if graph.course(part).t[-1] >= _STREET_S:
+            return part if graph.length(part) <= _LONGEST_M else None
     return None
 
 

@@ -70,10 +70,10 @@ def _silent(
 
 def _cloned(number: int, stage: Stage) -> Scene:
     """Two trucks with one plate on the road at the same time."""
-    seconds = float(stage.rng.uniform(20, 30)) * _MINUTE
+    seconds = float(stage.rng.uniform(15, 25)) * _MINUTE
     for _ in range(_TRIES):
         start, first = tour(stage, seconds)
-        elsewhere, second = tour(stage, seconds)
+        elsewhere, second = tour(stage, seconds, first.xy[0])
         moments = np.arange(0.0, seconds, 15.0)
         places = [
             np.column_stack([np.interp(moments, c.t, c.xy[:, k]) for k in (0, 1)])

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from ingest.simulator.geography import NoPlaceError
-from ingest.simulator.road_graph import KEEPS_OF_LIMIT, Course, RoadGraph, Way, unwind
+from ingest.simulator.road_graph import Course, Floats, RoadGraph, Way, unwind
 from ingest.simulator.truck_stories.story import Stage
 
 _Option = TypeVar("_Option")
@@ -18,6 +18,7 @@ _Made = TypeVar("_Made")
 _TRIES = 60
 _LEG_S = (240.0, 1200.0)
 _SLOWEST_MPS = 5.0
+_FAR_SHARE = 0.7
 _LEAD_M = (1200.0, 5000.0)
 
 
@@ -35,8 +36,12 @@ def first(options: Iterable[_Option], make: Callable[[_Option], _Made], missing:
     raise NoPlaceError(missing)
 
 
-def tour(stage: Stage, seconds: float, pace: float = KEEPS_OF_LIMIT) -> tuple[int, Course]:
+def tour(stage: Stage, seconds: float, away_from: Floats | None = None) -> tuple[int, Course]:
     """Drive without a stop for a time over quiet roads, never back where one came from.
+
+    Parameters
+    ----------
+    away_from : place that it begins far away from, metres, shape (2,); anywhere by default.
 
     Returns
     -------
@@ -47,11 +52,14 @@ def tour(stage: Stage, seconds: float, pace: float = KEEPS_OF_LIMIT) -> tuple[in
     NoPlaceError
         where the roads have no ways that lead on.
     """
-    graph = stage.roads.quiet
-    for start in stage.rng.permutation(stage.roads.through)[:_TRIES].tolist():
-        way = _tour(stage, start, seconds * pace / KEEPS_OF_LIMIT)
+    graph, starts = stage.roads.quiet, stage.rng.permutation(stage.roads.through)
+    if away_from is not None:
+        away = np.hypot(*(graph.places[starts] - away_from).T)
+        starts = starts[away > _FAR_SHARE * away.max()]
+    for start in starts[:_TRIES].tolist():
+        way = _tour(stage, start, seconds)
         if way is not None:
-            course = graph.course(way, pace)
+            course = graph.course(way)
             return start, course.part(0.0, float(np.interp(seconds, course.t, course.m)))
     raise NoPlaceError("no roads lead on and on")
 
