@@ -36,7 +36,7 @@ from ingest.simulator.truck_stories.story import tell as tell_trucks
 from ingest.simulator.trucks import Plates, Truck, Yard, drive, haul_muck
 from ingest.simulator.truth import Planted, write_truth
 from ingest.simulator.vessels import write_log
-from ingest.simulator.weighings import passages, write_records
+from ingest.simulator.weighings import passages, strangers, write_records
 from layers.city import City
 from layers.crs import to_lonlat
 
@@ -210,9 +210,9 @@ def _weighings(demo: _Demo, trucks: list[Truck], yard: Yard) -> None:
     rng, plan, stations = demo.rng("wim"), demo.plan.weighings, demo.geography.stations
     classes: dict[str, MassLimit] = {}
     if stations:
-        least = 12 * plan.planted_per_limit * len(plan.limits)
+        least = strangers(plan)
         count = demo.scaled(plan.records, least)
-        weighed = passages(trucks, stations, count, yard.plates, demo.span, rng)
+        weighed = passages(trucks, stations, count, least, yard.plates, demo.span, rng)
         crs, name, start = demo.geography.crs, f"{demo.day:%Y%m%d}", demo.span[0]
         content, rows, planted, classes = write_records(
             weighed, stations, plan, crs, name, _clock(demo), start, rng

@@ -16,7 +16,7 @@ from layers.city import City
 MANIFEST = "manifest.json"
 PARTIAL = "manifest.partial.json"
 # Raised when the simulator writes other files from the same declarations.
-FORMAT = 2
+FORMAT = 3
 _CHUNK = 1 << 20
 
 

@@ -28,6 +28,7 @@ _FULL = 0.97
 # Whole kilograms at limit × (1 + error), in spite of binary fractions.
 _ROUNDING = 1e-6
 _AXLES_ABOVE_KG = 150
+_RECORDS_PER_STORY = 4
 _WHY = {
     "just_above": Text(
         en="Gross mass a little above limit × (1 + instrument error)",
@@ -96,6 +97,7 @@ def passages(
     trucks: Sequence[Truck],
     stations: Sequence[Station],
     count: int,
+    least: int,
     plates: Plates,
     day: tuple[int, int],
     rng: np.random.Generator,
@@ -106,7 +108,8 @@ def passages(
     ----------
     trucks : those with known positions; whenever one passes a station in a direction that this
         covers, it is weighed.
-    count : of records at least; the rest are trucks that send no positions.
+    count : of records; those that are not known are trucks that send no positions, ``least`` of
+        them at least.
     """
     known = [
         Weighed(truck.plate, p.station, p.t, p.forward, truck.vehicle, truck.gross_kg, truck.quiet)
@@ -114,7 +117,8 @@ def passages(
         for p in truck.passages
         if stations[p.station].covers(p.forward)
     ]
-    rest = max(0, count - len(known))
+    # Enough of them for every planted load, whatever the scale.
+    rest = max(count - len(known), least)
     strange = [plates.next() for _ in range(max(1, rest // 3))]
     # Trucks are rarer at night: a broad hump over the day.
     share = rng.beta(2.2, 2.2, rest)
@@ -166,6 +170,12 @@ def write_records(
     content = ("\n".join([HEADING, *lines]) + "\n").encode()
     classes = {one.plate: load.limit for one, load in zip(weighed, loads, strict=True)}
     return content, len(lines), planted, classes
+
+
+def strangers(plan: WeighingPlan) -> int:
+    """How many records of trucks without positions all planted loads need."""
+    kinds = 2 * plan.planted_per_limit + 3 * plan.axles.planted + 1
+    return _RECORDS_PER_STORY * kinds * len(plan.limits)
 
 
 def stories(plan: WeighingPlan, error_share: float, rng: np.random.Generator) -> Iterator[_Load]:

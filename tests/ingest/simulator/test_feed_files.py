@@ -18,6 +18,7 @@ from tests.ingest.simulator.written import Written
 FILES = {
     "ais/ais.nmea.gz": "ais",
     "registers/vessel_registry.csv": "register",
+    "registers/truck_registry.csv": "register",
     "gps/trucks.csv.gz": "gps",
     "wim/weighings.csv": "wim",
     "camera/detections.jsonl": "camera",

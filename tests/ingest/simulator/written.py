@@ -18,7 +18,7 @@ import shapely
 from pyais.stream import IterMessages
 
 from ingest.simulator.declaration import DemoDeclaration, ManifestEntry
-from ingest.simulator.geography import Geography
+from ingest.simulator.geography import Geography, Road
 from ingest.simulator.stories import discover
 from layers.city import City
 from layers.crs import transformer
@@ -38,6 +38,22 @@ class Ship:
         """Times (s) and lon/lat, shape (n, 2), in the order of time."""
         times = np.array(sorted(self.fixes))
         return times, np.array([self.fixes[t] for t in times.tolist()])
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What a truck's terminal sent: Unix seconds, metres, km/h, load and terminal."""
+
+    t: float
+    xy: tuple[float, float]
+    kmh: float
+    load: str
+    terminal: str
+
+    @property
+    def moves(self) -> bool:
+        """Whether it says so."""
+        return self.kmh > 0
 
 
 @dataclass
@@ -136,6 +152,59 @@ class Written:
         return found
 
     @cached_property
+    def truck_fixes(self) -> dict[str, list[Fix]]:
+        """What each plate's terminals sent, in the order of time."""
+        found: dict[str, list[Fix]] = defaultdict(list)
+        rows = self.truck_rows
+        lon, lat = np.array([(float(r["lon"]), float(r["lat"])) for r in rows]).T
+        x, y = transformer("EPSG:4326", self.geography.crs).transform(lon, lat)
+        for row, *place in zip(rows, x.tolist(), y.tolist(), strict=True):
+            kmh, t = float(row["speed_kmh"]), seconds(row["time"])
+            fix = Fix(t, (place[0], place[1]), kmh, row["load"], row["receiver"])
+            found[row["plate"]].append(fix)
+        return dict(found)
+
+    @cached_property
+    def truck_register(self) -> dict[str, dict[str, str]]:
+        """Register of trucks by plate."""
+        rows = self.rows("registers/truck_registry.csv")
+        found = {row["plate"]: row for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    @cached_property
+    def planted_plates(self) -> set[str]:
+        """Plates of trucks with a story on the road."""
+        kinds = {line.story for line in self.demo.feeds.trucks.stories}
+        return {r["subject"] for r in self.truth["planted"] if story_of(r) in kinds}
+
+    def told(self, *stories: str) -> list[dict[str, Any]]:
+        """What was planted as one of some stories of trucks; there must be some."""
+        rows = [row for row in self.truth["planted"] if story_of(row) in stories]
+        assert rows, stories
+        return rows
+
+    def during(self, row: dict[str, Any]) -> list[Fix]:
+        """What a planted truck sent while it happened."""
+        start, end = seconds(row["start"]), seconds(row["end"])
+        return [f for f in self.truck_fixes[row["subject"]] if start <= f.t <= end]
+
+    def weighed(self, plate: str) -> list[dict[str, str]]:
+        """Weighings of a plate in the order of time."""
+        return sorted((r for r in self.weighings if r["plate"] == plate), key=lambda r: r["time"])
+
+    @cached_property
+    def road_tree(self) -> shapely.STRtree:
+        """All roads."""
+        return shapely.STRtree([road.line for road in self.geography.roads])
+
+    def roads_at(self, fixes: list[Fix]) -> list[Road]:
+        """The road nearest to each fix."""
+        points = shapely.points([fix.xy for fix in fixes])
+        near = self.road_tree.query_nearest(points, all_matches=False)[1]
+        return [self.geography.roads[n] for n in near.tolist()]
+
+    @cached_property
     def truck_tracks(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """By plate: Unix seconds, and metres of shape (n, 2)."""
         grouped: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
@@ -158,6 +227,11 @@ class Written:
         path = self.folder / file
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return list(csv.DictReader(io.StringIO(raw.decode())))
+
+
+def story_of(row: dict[str, Any]) -> str:
+    """Kind of story that a row of the truth tells."""
+    return str(row["id"].removeprefix(f"{row['rule']}-").rsplit("-", 1)[0])
 
 
 def seconds(text: str) -> float:
