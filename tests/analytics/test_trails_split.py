@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from tests.analytics.columns import cut_by_row, cut_by_time, references, rule, s
 from tests.analytics.truck_fixes import (
     LAW,
     START,
+    TOWN,
     Row,
     box,
     found,
@@ -75,7 +78,9 @@ def feed(seed: int) -> Columns:
 
 @lru_cache
 def known() -> Any:
+    far = shapely.LineString([(TOWN[0], TOWN[1] + 400), (TOWN[0] + 1000, TOWN[1] + 400)])
     haulage = Haulage(
+        roads=SimpleNamespace(line=np.array([far], object)),  # type: ignore[arg-type]
         trucks={plate: (truck(plate, use="muck"),) for plate in PLATES[1:4]},
         permits={PLATES[0]: (permit(PLATES[0], dump=box(0, 0, 300)),)},
         sites=(site("S1", box(1500, 0, 200)), site("S2", box(-1500, 0, 200))),
@@ -91,6 +96,10 @@ RULES: dict[str, dict[str, Any]] = {
     },
     "plate_two_terminals": {
         "within_s": 60, "apart_m": 2000, "max_mps": 45, "times": 3, "window_s": 1800,
+    },
+    "dump_stop": {
+        "min_stop_s": 120, "max_stop_s": 1200, "site_tolerance_m": 50, "off_road_m": 30,
+        "load_valid_s": 300, "max_gap_s": 800,
     },
     "track_weighing_mismatch": {"max_gap_s": 120, "apart_m": 1000, "max_mps": 20},
 }  # fmt: skip

@@ -116,11 +116,14 @@ def truck(plate: str = PLATE, **more: Any) -> TruckEntry:
 
 
 def site(
-    name: str, shape: shapely.Polygon, layer: str = "construction_site", **dates: date
+    name: str,
+    shape: shapely.Polygon,
+    start: date | None = None,
+    end: date | None = None,
+    layer: str = "construction_site",
 ) -> Site:
     """A place where muck is loaded or dumped, open always but for dates."""
-    span = {"permitted_from": None, "permitted_to": None} | dates
-    return Site(layer, name, "工地", shape, version="v1", **span)  # type: ignore[arg-type]
+    return Site(layer, name, "工地", shape, start, end, "v1")
 
 
 def permit(plate: str = PLATE, **more: Any) -> MuckPermit:
