@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
 import shapely
 
-from analytics.truck_references import Area, Haulage, MuckPermit
+from analytics.truck_references import Area, Haulage, MuckPermit, Site
 
 
 class Nearest(NamedTuple):
-    """The nearest permitted place: how evidence cites it, its name, metres to it."""
+    """The nearest permitted place: metres to it, its name, and how evidence cites it."""
 
-    reference: dict[str, Any]
-    name: str
     distance_m: float
+    name: str
+    reference: dict[str, Any]
 
 
 class PermittedPlaces:
@@ -25,46 +25,47 @@ class PermittedPlaces:
 
     def __init__(self, haulage: Haulage) -> None:
         self._sites = haulage.sites
-        self._tree = shapely.STRtree([site.shape for site in haulage.sites])
-
-    def allow(
-        self,
-        x: float,
-        y: float,
-        within_m: float,
-        days: Sequence[date],
-        permits: Sequence[MuckPermit],
-    ) -> bool:
-        """Whether a place is permitted: within a distance of one that is so on any of the days."""
-        point = shapely.Point(x, y)
-        near = self._tree.query(point, predicate="dwithin", distance=within_m)
-        own = {permit.site_id for permit in permits}
-        if any(self._open(int(number), days, own) for number in near):
-            return True
-        return any(bool(shapely.dwithin(dump, point, within_m)) for _, dump in _dumps(permits))
+        self._by_id: dict[str, list[Site]] = {}
+        for site in haulage.sites:
+            self._by_id.setdefault(site.site_id, []).append(site)
+        self._open = lru_cache(maxsize=16)(self._opened)
 
     def nearest(
-        self, x: float, y: float, days: Sequence[date], permits: Sequence[MuckPermit]
+        self, x: float, y: float, days: tuple[date, ...], permits: Sequence[MuckPermit]
     ) -> Nearest | None:
-        """The nearest place that is permitted; None where nothing is."""
-        point, own = shapely.Point(x, y), {permit.site_id for permit in permits}
-        sites = [s for n, s in enumerate(self._sites) if self._open(n, days, own)]
-        dumps = [*_dumps(permits)]
-        shapes = [*(site.shape for site in sites), *(dump for _, dump in dumps)]
-        if not shapes:
-            return None
-        metres = shapely.distance(np.array(shapes, object), point)
-        which = int(np.argmin(metres))
-        if which < len(sites):
-            site = sites[which]
-            return Nearest(site.reference(), site.name_zh or site.site_id, float(metres[which]))
-        permit = dumps[which - len(sites)][0]
-        return Nearest(permit.reference(), permit.permit_id, float(metres[which]))
+        """Find the place nearest to a point among those permitted on any of some days.
 
-    def _open(self, number: int, days: Sequence[date], own: set[str]) -> bool:
-        site = self._sites[number]
-        return site.site_id in own or any(site.valid_on(day) for day in days)
+        Parameters
+        ----------
+        x, y : metres.
+        permits : whose sites, however dated, and dump sites are permitted, too.
+
+        Returns
+        -------
+        None where nothing is permitted.
+        """
+        point, found = shapely.Point(x, y), []
+        sites, tree = self._open(days)
+        if sites:
+            numbers, metres = tree.query_nearest(point, return_distance=True)
+            first = int(numbers.min())
+            found.append(_of_site(sites[first], float(metres[0])))
+        for permit in permits:
+            for site in self._by_id.get(permit.site_id, ()):
+                found.append(_of_site(site, _distance(site.shape, point)))
+            if permit.dump is not None:
+                far = _distance(permit.dump, point)
+                found.append(Nearest(far, permit.permit_id, permit.reference()))
+        return min(found, key=lambda one: one.distance_m, default=None)
+
+    def _opened(self, days: tuple[date, ...]) -> tuple[list[Site], shapely.STRtree]:
+        sites = [site for site in self._sites if any(site.valid_on(day) for day in days)]
+        return sites, shapely.STRtree([site.shape for site in sites])
 
 
-def _dumps(permits: Sequence[MuckPermit]) -> list[tuple[MuckPermit, Area]]:
-    return [(permit, permit.dump) for permit in permits if permit.dump is not None]
+def _of_site(site: Site, distance_m: float) -> Nearest:
+    return Nearest(distance_m, site.name_zh or site.site_id, site.reference())
+
+
+def _distance(shape: Area, point: shapely.Point) -> float:
+    return float(shapely.distance(shape, point))

@@ -31,6 +31,7 @@ MODULES = (
     "bench_export",
     "bench_rules",
     "bench_vessels",
+    "bench_trucks",
     "bench_movers",
     "bench_tiles",
     "bench_cells",

@@ -122,26 +122,27 @@ class DumpStop(Rule):
             and (stop.after is None or stop.after.state == EMPTY)
             and stop.until - stop.since <= p.max_stop_s * 1000
         )
-        days = [date_of(city_day(t, self.references.zone)) for t in (stop.since, stop.until)]
+        zone = self.references.zone
+        days = tuple(date_of(city_day(t, zone)) for t in (stop.since, stop.until))
         if not (emptied or untold) or not self._hauls_muck(plate, days):
             return None
         permits = self._permits(plate, days)
-        if self._places.allow(stop.x, stop.y, p.site_tolerance_m, days, permits):
-            return None
         nearest = self._places.nearest(stop.x, stop.y, days, permits)
+        if nearest is None or nearest.distance_m <= p.site_tolerance_m:
+            return None
         off_road = None if emptied else self._off_road(stop)
         lonely = emptied or (off_road is not None and off_road >= p.off_road_m)
-        held = self.applies(np.array([city_day(stop.since, self.references.zone)]))[0]
-        if nearest is None or not lonely or not held:
+        held = self.applies(np.array([city_day(stop.since, zone)]))[0]
+        if not lonely or not held:
             return None
         return self._tell(plate, stop, nearest, permits, off_road)
 
-    def _hauls_muck(self, plate: str, days: list[date]) -> bool:
+    def _hauls_muck(self, plate: str, days: tuple[date, ...]) -> bool:
         entries = [self.references.haulage.truck_on(plate, day) for day in days]
         muck = any(entry is not None and entry.use == MUCK for entry in entries)
         return muck or bool(self._permits(plate, days))
 
-    def _permits(self, plate: str, days: list[date]) -> tuple[MuckPermit, ...]:
+    def _permits(self, plate: str, days: tuple[date, ...]) -> tuple[MuckPermit, ...]:
         own = self.references.haulage.permits.get(plate, ())
         return tuple(permit for permit in own if any(permit.valid_on(day) for day in days))
 

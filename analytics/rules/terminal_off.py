@@ -20,7 +20,7 @@ from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import FIX
 from analytics.law import Law
 from analytics.rule import Columns, Parameters, Rule, State, register
-from analytics.tracks import distance_m, forget
+from analytics.tracks import distance_m, forget, haversine_m
 from analytics.trails import Trail, needed_since
 from analytics.truck_wording import hours, kmh, registered
 from analytics.vessel_wording import between
@@ -72,9 +72,7 @@ class TerminalOff(Rule):
         """Take rows in."""
         # A wild position is none, but who sent it was not silent.
         trail = Trail(state["last"], columns, columns["kind"] == FIX, _KEPT)
-        p = self.parameters
-        long = trail.waits_s >= min(p.min_gap_s, p.min_gap_alarm_s)
-        events = [self._judge(trail, at) for at in np.flatnonzero(long).tolist()]
+        events = [self._judge(trail, at) for at in self._silences(trail)]
         trail.keep()
         return [event for event in events if event is not None]
 
@@ -82,6 +80,16 @@ class TerminalOff(Rule):
         """Forget trucks whose silence is too long to be judged."""
         forget(state["last"], needed_since(watermark_ms, self.parameters.max_gap_s))
         return []
+
+    def _silences(self, trail: Trail) -> list[int]:
+        """Places that end a silence after which the truck is somewhere else."""
+        p, waits, told = self.parameters, trail.waits_s, trail.take("quality")
+        cut = np.zeros(len(waits), bool)
+        cut[1:] = (told[:-1] & int(Quality.POWER_CUT | Quality.ANTENNA_CUT)) != 0
+        long = np.flatnonzero((waits >= p.min_gap_s) | (cut & (waits >= p.min_gap_alarm_s)))
+        lon, lat = trail.take("lon"), trail.take("lat")
+        moved = haversine_m(lon[long - 1], lat[long - 1], lon[long], lat[long])
+        return [int(at) for at in long[moved >= p.min_moved_m]]
 
     def _judge(self, trail: Trail, at: int) -> Event | None:
         p, before, fix = self.parameters, trail.fix(at - 1), trail.fix(at)
@@ -95,7 +103,7 @@ class TerminalOff(Rule):
         cut = [said_of for bit, said_of in _CUTS.items() if said & bit]
         driving = _drove(before, int(trail.value("still_since", at - 1)), p.moving_mps)
         plain = gap >= p.min_gap_s and driving and moved >= p.min_mps * gap
-        if not moved >= p.min_moved_m or not (plain or (cut and gap >= p.min_gap_alarm_s)):
+        if not (plain or (cut and gap >= p.min_gap_alarm_s)):
             return None
         return self._tell(trail.plate_of(at), before, fix, cut, said)
 
