@@ -1,30 +1,30 @@
-"""A truck weighed heavier than the limit for its axles and kind, whatever the instrument erred.
+"""A truck weighed heavier than the limits for its axles and kind, whatever the instrument erred.
 
 The mass divided by (1 + instrument error) is compared with the limit, so that nothing at or below
-limit × (1 + error) is told. Limits are a dated table in the declaration; a truck that the table has
-no row for is not judged.
+limit × (1 + error) is told; the same for each group of axles, with an error of its own. Limits are
+dated tables in the declaration; a truck or group that a table has no row for is not judged, nor are
+the axles of a record whose groups do not add up. One weighing is one event, whatever it breaks.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from pydantic import Field, field_validator
 
-from analytics.calendar import city_days, date_of, in_force, local_time, utc_offset
-from analytics.event import Event, Evidence, Measure
+from analytics.axles import DECIMALS, AxleTable, HeavyGroup, heavy_groups
+from analytics.calendar import city_days, date_of, in_force
+from analytics.event import Event, Evidence
+from analytics.overload_evidence import Source, Weighing
 from analytics.references import WimStation
-from analytics.rule import Columns, Parameters, Rule, State, as_float, register, rows
-from analytics.wording import kilograms
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from layers.text import Text
 
 Floats = npt.NDArray[np.float64]
-# Masses are told in whole kilograms; a millionth of one is arithmetic.
-_DECIMALS = 6
 _NEVER_JUDGED = float("inf")
 
 
@@ -60,6 +60,9 @@ class LimitTable(Parameters):
     limits: tuple[Limit, ...] = Field(min_length=1)
 
 
+_Table = TypeVar("_Table", LimitTable, AxleTable)
+
+
 class OverloadParameters(Parameters):
     """Parameters of `Overload`.
 
@@ -69,6 +72,10 @@ class OverloadParameters(Parameters):
     default_error_share : instrument error where neither record nor station gives one.
     consistency_share : largest difference between gross mass and sum of axles that raises no doubt.
     confidence : of a plain finding.
+    axle_tables : the same for groups of axles.
+    default_axle_error_share : the instrument's error for them, unless that of the gross mass is
+        larger.
+    confidence_axles : of a finding on axles alone.
     confidence_unverified : where the instrument's verification had run out.
     """
 
@@ -77,10 +84,13 @@ class OverloadParameters(Parameters):
     consistency_share: float = Field(default=0.05, ge=0)
     confidence: float = Field(default=0.95, ge=0, le=1)
     confidence_unverified: float = Field(default=0.5, ge=0, le=1)
+    axle_tables: tuple[AxleTable, ...] = ()
+    default_axle_error_share: float = Field(default=0.08, ge=0, lt=1)
+    confidence_axles: float = Field(default=0.8, ge=0, le=1)
 
-    @field_validator("tables")
+    @field_validator("tables", "axle_tables")
     @classmethod
-    def _in_order(cls, value: tuple[LimitTable, ...]) -> tuple[LimitTable, ...]:
+    def _in_order(cls, value: tuple[_Table, ...]) -> tuple[_Table, ...]:
         return tuple(sorted(value, key=lambda table: table.in_force_from))
 
 
@@ -104,17 +114,30 @@ class Overload(Rule):
         days = city_days(columns["t"], self.references.zone)
         limits, table = self._limits(columns, days)
         error = self._errors(columns)
-        least = columns["gross_kg"] / (1 + error)
-        beyond = np.round(least - limits, _DECIMALS) > 0
+        axle_error = self._axle_errors(error)
+        heavy = heavy_groups(self.parameters.axle_tables, columns, days, axle_error)
+        beyond = np.round(columns["gross_kg"] / (1 + error) - limits, DECIMALS) > 0
+        told = beyond.copy()
+        told[[*heavy]] = True
         found: list[Event] = []
-        for i in np.flatnonzero(beyond & self.applies(days)).tolist():
+        for i in np.flatnonzero(told & self.applies(days)).tolist():
             plate, t = str(columns["mover"][i]), int(columns["t"][i])
             if state["last"].get(plate) == t:
                 # One truck can't be on two scales at once: a weighing under a second record id.
                 continue
             state["last"][plate] = t
-            used = self.parameters.tables[int(table[i])]
-            found.append(self._tell(columns, i, float(limits[i]), float(error[i]), used))
+            weighing = Weighing(
+                columns=columns,
+                row=i,
+                station=self._station(str(columns["station_id"][i])),
+                limit_kg=None if limits[i] == _NEVER_JUDGED else float(limits[i]),
+                error=float(error[i]),
+                axle_error=float(axle_error[i]),
+                law=_source(self.parameters.tables[int(table[i])]) if beyond[i] else None,
+                axle_law=self._axle_law(heavy.get(i, ())),
+                groups=heavy.get(i, ()),
+            )
+            found.append(self._tell(weighing))
         return found
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -149,108 +172,38 @@ class Overload(Rule):
         error = np.fmax(columns["error_share"], own)
         return np.where(np.isnan(error), self.parameters.default_error_share, error)
 
-    def _tell(
-        self, columns: Columns, i: int, limit: float, error: float, table: LimitTable
-    ) -> Event:
-        gross, t = float(columns["gross_kg"][i]), int(columns["t"][i])
-        station = self.references.stations.get(str(columns["station_id"][i]))
-        station = station or WimStation(str(columns["station_id"][i]))
-        least = gross / (1 + error)
-        doubts = self._doubts(columns, i, station)
+    def _axle_errors(self, error: Floats) -> Floats:
+        """Errors of groups of axles: never smaller than that of the gross mass."""
+        return np.asarray(np.maximum(error, self.parameters.default_axle_error_share))
+
+    def _station(self, name: str) -> WimStation:
+        return self.references.stations.get(name) or WimStation(name)
+
+    def _axle_law(self, groups: tuple[HeavyGroup, ...]) -> Source | None:
+        return _source(self.parameters.axle_tables[groups[0].table]) if groups else None
+
+    def _tell(self, weighing: Weighing) -> Event:
+        p, t = self.parameters, int(weighing.value("t"))
+        until = weighing.station.verify_until
+        day = date_of(int(city_days(np.array([t], np.int64), self.references.zone)[0]))
+        expired = until if until is not None and day > until else None
+        sure = p.confidence if weighing.over else p.confidence_axles
         evidence = Evidence(
-            measures=(
-                Measure("gross_mass", gross, "kg"),
-                Measure(
-                    "gross_mass_less_error", round(least, 1), "kg", limit, round(least - limit, 1)
-                ),
-                Measure("share_over_limit", round((least / limit - 1) * 100, 2), "%"),
-            ),
-            points=(str(columns["record_id"][i]),),
-            references=(station.reference(), _law(table, limit)),
-            quality=self._quality(columns, i, error),
-            doubts=doubts,
+            measures=weighing.measures(),
+            points=(str(weighing.value("record_id")),),
+            references=weighing.references(),
+            quality=weighing.quality(),
+            doubts=weighing.doubts(p.consistency_share, expired),
         )
-        expired = self._expired(t, station)
-        sure = self.parameters.confidence_unverified if expired else self.parameters.confidence
-        at = shapely.Point(float(columns["lon"][i]), float(columns["lat"][i]))
-        sentence = self._sentence(columns, i, limit, error, table)
-        return self.event(str(columns["mover"][i]), (t, t), at, sure, evidence, sentence)
-
-    def _expired(self, t: int, station: WimStation) -> bool:
-        day = city_days(np.array([t], np.int64), self.references.zone)[0]
-        return station.verify_until is not None and date_of(int(day)) > station.verify_until
-
-    def _quality(self, columns: Columns, i: int, error: float) -> dict[str, Any]:
-        return {
-            "instrument_error_share": error,
-            "axles": int(columns["axles"][i]),
-            "vehicle_kind": str(columns["vehicle_kind"][i]),
-            "single_drive_axle": bool(columns["single_drive_axle"][i]),
-            "axle_sum_kg": as_float(columns["axle_sum_kg"][i]),
-            "image_ref": str(columns["image_ref"][i]) or None,
-        }
-
-    def _doubts(self, columns: Columns, i: int, station: WimStation) -> tuple[Text, ...]:
-        doubts = [
-            Text(
-                en="Registered mass, special transport permits and tyre kinds are not known here.",
-                zh="未掌握核定总质量、超限运输许可及轮胎型式。",
-            )
-        ]
-        gross, axle_sum = float(columns["gross_kg"][i]), float(columns["axle_sum_kg"][i])
-        if abs(axle_sum - gross) > self.parameters.consistency_share * gross:
-            doubts.insert(
-                0,
-                Text(
-                    en=f"The axles weigh {kilograms(axle_sum)} together, not {kilograms(gross)}.",
-                    zh=f"各轴轴重合计{kilograms(axle_sum)}，与总质量{kilograms(gross)}不符。",
-                ),
-            )
-        if self._expired(int(columns["t"][i]), station):
-            until = "" if station.verify_until is None else station.verify_until.isoformat()
-            doubts.insert(
-                0,
-                Text(
-                    en=f"The instrument's verification was valid until {until} only.",
-                    zh=f"检测设备检定有效期至{until}，已过期。",
-                ),
-            )
-        return tuple(doubts)
-
-    def _sentence(
-        self, columns: Columns, i: int, limit: float, error: float, table: LimitTable
-    ) -> Text:
-        zone = self.references.zone
-        t, gross = int(columns["t"][i]), float(columns["gross_kg"][i])
-        plate, axles = str(columns["mover"][i]), int(columns["axles"][i])
-        at, offset = local_time(t, zone), utc_offset(t, zone)
-        kind = str(columns["vehicle_kind"][i])
-        kind_zh = {"rigid": "单体货车", "combination": "汽车列车"}[kind]
-        least = kilograms(gross / (1 + error))
-        over = gross / (1 + error) - limit
-        station, record = str(columns["station_id"][i]), str(columns["record_id"][i])
-        return Text(
-            en=(
-                f"Suspected overload: {plate}, {axles}-axle {kind}, weighed {kilograms(gross)} at"
-                f" station {station}, {at} ({offset}); less the instrument error of {error:.1%}"
-                f" this is {least}, {over:,.1f} kg above the limit of"
-                f" {kilograms(limit)} ({table.source.en}); record {record}."
-            ),
-            zh=(
-                f"疑似超限超载：{plate}（{axles}轴{kind_zh}）于{at}（{offset}）在检测点{station}"
-                f"称重{kilograms(gross)}，扣除仪器误差{error:.1%}后为{least}，"
-                f"超出限值{kilograms(limit)}（{table.source.zh}）{over:,.1f} kg；记录号{record}。"
-            ),
+        return self.event(
+            str(weighing.value("mover")),
+            (t, t),
+            shapely.Point(float(weighing.value("lon")), float(weighing.value("lat"))),
+            sure if expired is None else min(sure, p.confidence_unverified),
+            evidence,
+            weighing.sentence(self.references.zone),
         )
 
 
-def _law(table: LimitTable, limit: float) -> dict[str, Any]:
-    until = None if table.in_force_to is None else table.in_force_to.isoformat()
-    return {
-        "layer": "",
-        "id": table.source.en,
-        "id_zh": table.source.zh,
-        "version": table.in_force_from.isoformat(),
-        "in_force_to": until,
-        "limit_kg": limit,
-    }
+def _source(table: LimitTable | AxleTable) -> Source:
+    return Source(table.source, table.in_force_from, table.in_force_to)

@@ -80,7 +80,7 @@ def test_a_changed_limit_is_detected_again(home: Home, store: Store) -> None:
     before = events(store)
     file = home.city_folder / "rules" / "overload.yaml"
     text = file.read_text(encoding="utf-8")
-    changed = text.replace('version: "1"', 'version: "2"').replace(
+    changed = text.replace('version: "2"', 'version: "3"').replace(
         "limit_kg: 16000", "limit_kg: 15000"
     )
     file.write_text(changed, encoding="utf-8")
@@ -90,14 +90,14 @@ def test_a_changed_limit_is_detected_again(home: Home, store: Store) -> None:
     assert events(store) > before
     scores = pipeline.evaluate(City(home.city_folder), store, home.demo / "truth.json")
     overload = next(score for score in scores if score.rule == "overload")
-    of_version_2 = {
+    of_version_3 = {
         "op": "and",
         "args": [
             {"op": "=", "args": [{"property": "rule"}, "overload"]},
-            {"op": "=", "args": [{"property": "rule_version"}, "2"]},
+            {"op": "=", "args": [{"property": "rule_version"}, "3"]},
         ],
     }
-    assert overload.events == store.count(Query("alert", where=of_version_2)) > 0
+    assert overload.events == store.count(Query("alert", where=of_version_3)) > 0
 
 
 def test_rows_read_in_small_pieces_give_the_same_events(
