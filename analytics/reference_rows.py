@@ -24,6 +24,7 @@ from analytics.references import (
     WimStation,
     marine_zone,
 )
+from analytics.roads.network import RoadNetwork, network_of
 from analytics.truck_rows import bridge, day_in, permit, projected, site, text_in, truck
 from layers.city import City
 from layers.crs import project
@@ -34,6 +35,7 @@ LAYERS = (
     "vessel_registry", "marine_zone", "shopfront", "wim_station", "camera", "ais_reception",
     *trucks.LAYERS,
 )  # fmt: skip
+ROADS = "road"
 # Water that a chart of water bodies does not show well: how far around one it may reach.
 _BANK_M = 300.0
 _Entry = TypeVar("_Entry")
@@ -171,11 +173,18 @@ def _haulage(city: City, store: Rows, as_of: datetime | None) -> trucks.Haulage:
         for row in _rows(city, store, layer, as_of)
     ]
     return trucks.Haulage(
+        roads=_roads(city, store, as_of),
         trucks=trucks.by_plate(read("truck_registry", truck)),
         permits=trucks.by_plate(read("muck_permit_route", permit)),
         bridges=tuple(b for b in read("bridge_tunnel", bridge) if b.limit_t or b.limit_h_m),
         sites=tuple(sites),
     )
+
+
+def _roads(city: City, store: Rows, as_of: datetime | None) -> RoadNetwork | None:
+    if ROADS not in city.layers or ROADS not in store.layers():
+        return None
+    return network_of(store.frame(Query(ROADS, as_of=as_of)), city.crs)
 
 
 def _land(city: City, store: Rows, as_of: datetime | None) -> shapely.Geometry | None:

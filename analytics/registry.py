@@ -12,10 +12,10 @@ import analytics.rules  # noqa: F401 - the rules register themselves when they a
 from analytics.preparation.parameters import PreparationParameters
 from analytics.preparation.stage import Preparation
 from analytics.references import References
-from analytics.roads.network import RoadNetwork
+from analytics.roads.network import NO_ROADS, RoadNetwork
 from analytics.roads.parameters import MatchingParameters
 from analytics.roads.stage import RoadMatching
-from analytics.rule import RULES, Parameters, Rule
+from analytics.rule import RULES, Parameters, Rule, Stage
 from layers.city import City, RuleDeclaration
 from layers.declaration import read
 from layers.errors import DeclarationError, OnemapError
@@ -88,6 +88,22 @@ def preparation(city: City) -> Preparation:
         naming file, line and field of a parameter that does not fit.
     """
     return Preparation(_declared_preparation(city, "ais", PreparationParameters))
+
+
+def stage(city: City, references: References, feed: str) -> Stage | None:
+    """Make the stage that rows of a feed pass before the rules, None for a feed without one.
+
+    Raises
+    ------
+    DeclarationError
+        naming file, line and field of a parameter that does not fit.
+    """
+    if feed == "ais":
+        return preparation(city)
+    if feed == "gps":
+        roads = references.haulage.roads
+        return truck_stage(city, roads if isinstance(roads, RoadNetwork) else NO_ROADS)
+    return None
 
 
 def truck_stage(city: City, network: RoadNetwork) -> RoadMatching:

@@ -66,7 +66,8 @@ def detect(
     at : the clock.
     """
     _learn_once(city, store, home, at)
-    chosen = registry.build(city, load_references(city, store), only=rules)
+    references = load_references(city, store)
+    chosen = registry.build(city, references, only=rules)
     by_feed: dict[str, list[Rule]] = {}
     for rule in chosen:
         by_feed.setdefault(rule.feed, []).append(rule)
@@ -74,7 +75,7 @@ def detect(
     for feed, own in by_feed.items():
         if progress is not None:
             progress(len(found), len(chosen), ", ".join(rule.declaration.id for rule in own))
-        stage = registry.preparation(city) if feed == "ais" else None
+        stage = registry.stage(city, references, feed)
         events, read = run_batches(own, batches(city, store, home, feed), stage)
         with store.transaction() as unit:
             new = {name: _write_alerts(unit, city, told, at) for name, told in events.items()}

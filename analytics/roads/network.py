@@ -265,3 +265,7 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> float:
     return float("nan") if value is None or pd.isna(value) else float(value)
+
+
+# Of a city without roads: every truck is on none.
+NO_ROADS = network_from_lines([])

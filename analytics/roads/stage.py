@@ -104,6 +104,11 @@ class RoadMatching:
         self._forget(state, watermark_ms)
         return done
 
+    def oldest(self, state: State) -> int | None:
+        """See `analytics.rule.Stage`."""
+        waiting = held.held_rows(state)
+        return int(waiting["t"].min()) if waiting else None
+
     def _advance(
         self,
         state: State,
