@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 
 from analytics import evaluate as scoring
 from analytics import reception, registry
@@ -153,4 +154,5 @@ def evaluate(city: City, store: Store, truth: Path) -> list[scoring.Score]:
     alerts = store.frame(Query("alert"))
     declared = {(rule.id, rule.version) for rule in city.rules.values()}
     found = zip(alerts["rule"], alerts["rule_version"], strict=True)
-    return scoring.evaluate(alerts[[one in declared for one in found]], planted)
+    standing = np.array([one in declared for one in found], bool)
+    return scoring.evaluate(alerts[standing], planted)
