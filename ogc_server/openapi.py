@@ -34,7 +34,7 @@ def document(
         "info": {
             "title": f"Onemap – {city.title.say(language)}",
             "description": "OGC API – Features over the layers of the city.",
-            "version": _version(),
+            "version": software_version(),
             "license": {
                 "name": "Apache-2.0",
                 "url": "https://www.apache.org/licenses/LICENSE-2.0",
@@ -62,7 +62,8 @@ def _open(parameter: dict[str, Any]) -> dict[str, Any]:
     return {**parameter, "schema": {k: value for k, value in schema.items() if k != "enum"}}
 
 
-def _version() -> str:
+def softwaresoftware_version() -> str:
+    """Return the version of the installed program, 0 where it is not installed."""
     try:
         return version("onemap")
     except PackageNotFoundError:

@@ -54,6 +54,8 @@ WORDS: dict[str, Text] = {
         ("title", "Title", "名称"),
         ("see_rows", "See the rows", "查看数据"),
         ("sign_in", "Sign in", "登录"),
+        ("evidence_package", "Evidence package", "证据材料"),
+        ("evidence_page", "for print", "打印版"),
         ("see_row", "See this row", "查看此条数据"),
         ("on_map", "On the map", "在地图上查看"),
         ("here", "What is here?", "这里有什么？"),

@@ -16,6 +16,7 @@ from onemap.commands import (
     accounts,
     demo,
     detect,
+    evidence,
     ingest,
     init,
     layers,
@@ -54,6 +55,7 @@ app.command()(watch.watch)
 app.command()(terminals.terminals)
 app.add_typer(layers.app, name="layers")
 app.add_typer(process.app, name="process")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(train.app, name="train")
 app.add_typer(accounts.app, name="accounts")

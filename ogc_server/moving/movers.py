@@ -19,7 +19,7 @@ import pyarrow as pa
 from layers.jurisdictions import ADMINISTRATIVE_LAYERS
 from layers.movers import Kind, declared
 from layers.position_store import Where, summary
-from layers.positions import PositionStore
+from layers.positions import FIXES, PositionStore
 from layers.query import EVERYTHING, Box, Scope
 from layers.store import Store
 from layers.trajectory import GAP_MS, MOST_FIXES, Run, Truths, runs_of
@@ -146,6 +146,16 @@ class Movers:
             runs = runs_of(t[part], lon[part], lat[part], kept, visible=visible[part])
             found[mover] = runs
         return found
+
+    def fixes(self, kind: Kind, movers: list[str], span: tuple[int, int]) -> pa.Table:
+        """Fixes of movers in a closed span, with all columns, where the reader may see.
+
+        Returns
+        -------
+        as `layers.positions.FIXES`, sorted by (mover, t, pid).
+        """
+        found = self._scan(kind, span, movers, FIXES.names)
+        return found.select(FIXES.names).filter(pa.array(self._visible(found)))
 
     def run(self, kind: Kind, mover: str, first: int, number: int = 1) -> Run | None:
         """Run that begins with the fix at an instant, None where the reader sees no such fix.

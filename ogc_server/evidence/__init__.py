@@ -1,0 +1,1 @@
+"""Evidence packages of cases, made from what their reader may see."""
