@@ -135,10 +135,16 @@ def check(city: City) -> None:
         _make(city, declaration, nothing)
 
 
-def describe(city: City) -> list[RuleDescription]:
-    """Tell what the city's rules are, what they read and with which parameters, by id."""
+def describe(city: City, only: Iterable[str] | None = None) -> list[RuleDescription]:
+    """Tell what the city's rules are, what they read and with which parameters, by id.
+
+    Parameters
+    ----------
+    only : ids of the declarations wanted, those that there are; None for all.
+    """
     nothing = References(zone=city.declaration.zone, crs=city.crs)
-    return [_description(_make(city, city.rules[rule], nothing)) for rule in sorted(city.rules)]
+    wanted = sorted(city.rules if only is None else city.rules.keys() & set(only))
+    return [_description(_make(city, city.rules[rule], nothing)) for rule in wanted]
 
 
 def _declared_preparation(city: City, feed: str, model: type[_P]) -> _P:

@@ -62,7 +62,7 @@ def _open(parameter: dict[str, Any]) -> dict[str, Any]:
     return {**parameter, "schema": {k: value for k, value in schema.items() if k != "enum"}}
 
 
-def softwaresoftware_version() -> str:
+def software_version() -> str:
     """Return the version of the installed program, 0 where it is not installed."""
     try:
         return version("onemap")

@@ -227,7 +227,7 @@ def rules(city: City, alerts: Iterable[Cited]) -> list[dict[str, Any]]:
     by_rule: dict[str, set[str]] = {}
     for alert in alerts:
         by_rule.setdefault(alert.rule, set()).add(str(alert.row["properties"]["rule_version"]))
-    known = {one.id: one for one in registry.describe(city)} if by_rule else {}
+    known = {one.id: one for one in registry.describe(city, only=by_rule)}
     return [_rule(known.get(rule), rule, sorted(found)) for rule, found in sorted(by_rule.items())]
 
 

@@ -88,7 +88,8 @@ def histories(
     ----------
     known_at : aware; what was written later is not there, what ended later still stands.
     """
-    wanted = sorted(set(fids))
+    # No database keeps a text with a NUL in it.
+    wanted = sorted({fid for fid in fids if "\0" not in fid})
     if not wanted or layer not in seen.layers():
         return {}
     found: dict[str, list[Version]] = {}
