@@ -39,6 +39,14 @@ def city_days(t: Longs, zone: str) -> Longs:
     return np.asarray(_local(t, zone) // _DAY_MS, np.int64)
 
 
+def city_hours(t: Longs, zone: str) -> Longs:
+    """Local hour of each time, as hours since the city's midnight of 1970-01-01; see `city_days`.
+
+    ``hours % 24`` is the hour of the day; that day was a Thursday.
+    """
+    return np.asarray(_local(t, zone) // _HOUR_MS, np.int64)
+
+
 def clock_ms(t: Longs, zone: str) -> Longs:
     """What the city's clock shows at each time, as ms since its 00:00 (see `city_days`)."""
     return np.asarray(_local(t, zone) % _DAY_MS, np.int64)
