@@ -49,7 +49,7 @@ class RepeatOffendersInputs(Inputs):
         "Register of trucks", "车辆登记图层", None, kind="layer", max_length=100
     )
     plate_property: str = given("Its property with the plate", "号牌属性", "plate", max_length=63)
-    firm_property: str = given("Its property with the firm", "企业属性", "firm", max_length=63)
+    firm_property: str = given("Its property with the firm", "企业属性", "firm_name", max_length=63)
 
 
 @algorithm(

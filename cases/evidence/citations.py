@@ -6,15 +6,17 @@ reference as it stood at the event itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import geopandas as gpd
 
 from analytics import registry
-from analytics.references import References, load_references
+from analytics.reference_rows import load_references
+from analytics.references import References
 from analytics.rule import RULES
 from cases.evidence.rows import History, histories, moment_of, told
 from cases.evidence.seen import Seen
@@ -23,7 +25,7 @@ from layers.query import Query
 
 # Layers of records that the points of an alert may be of, beside the layer that its rule reads.
 _RECORDS = ("weighing", "camera_detection")
-_LINEAGE = "lineage"
+_LINEAGE, _REGISTER = "lineage", "vessel_registry"
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,15 @@ class _Again:
         self, layer: str, fid: str, cited: dict[str, Any], alert: Cited
     ) -> dict[str, Any] | None:
         # A part of a register has another version than the whole of it.
-        if not self._seen.whole or layer not in _VERSIONS or layer not in self._seen.layers():
+        if not self._seen.whole or layer not in self._seen.layers():
             return None
-        known = self._references(layer, alert.written)
-        version = _VERSIONS[layer](known, fid, str(cited.get("version") or ""))
+        if layer == _REGISTER:
+            known = self._references(layer, alert.written)
+            version = _register(known, str(cited.get("version") or ""))
+        elif layer in _ENTRIES:
+            version = _entry(self._references(layer, alert.written), layer, fid)
+        else:
+            return None
         return {"version": version, "equal": version == cited.get("version")}
 
     def _references(self, layer: str, moment: datetime) -> References:
@@ -181,41 +188,33 @@ class _Only:
         return self._seen.frame(query)
 
 
-def _register(known: References, fid: str, cited: str) -> str | None:
-    day = cited.removeprefix("vessel_registry@").partition("#")[0]
+def _register(known: References, cited: str) -> str | None:
+    """The register as a whole has a version for each day."""
+    day = cited.removeprefix(f"{_REGISTER}@").partition("#")[0]
     try:
         return known.register.on(datetime.fromisoformat(day).date()).version
     except ValueError:
         return None
 
 
-def _zone(known: References, fid: str, cited: str) -> str | None:
-    zones = (zone for zone in known.marine_zones if zone.zone_id == fid)
-    return next((str(zone.reference()["version"]) for zone in zones), None)
-
-
-def _shopfront(known: References, fid: str, cited: str) -> str | None:
-    shops = (shop for shop in known.shopfronts if shop.shop_id == fid)
-    return next((str(shop.reference()["version"]) for shop in shops), None)
-
-
-def _station(known: References, fid: str, cited: str) -> str | None:
-    station = known.stations.get(fid)
-    return None if station is None else str(station.reference()["version"])
-
-
-def _camera(known: References, fid: str, cited: str) -> str | None:
-    camera = known.cameras.get(fid)
-    return None if camera is None else str(camera.reference()["version"])
-
-
-_VERSIONS = {
-    "vessel_registry": _register,
-    "marine_zone": _zone,
-    "shopfront": _shopfront,
-    "wim_station": _station,
-    "camera": _camera,
+_Cites = Callable[[References], Iterable[Any]]
+# Entries of each layer, which say how evidence cites them.
+_ENTRIES: dict[str, _Cites] = {
+    "marine_zone": lambda known: known.marine_zones,
+    "shopfront": lambda known: known.shopfronts,
+    "wim_station": lambda known: known.stations.values(),
+    "camera": lambda known: known.cameras.values(),
+    "truck_registry": lambda known: chain(*known.haulage.trucks.values()),
+    "muck_permit_route": lambda known: chain(*known.haulage.permits.values()),
+    "bridge_tunnel": lambda known: known.haulage.bridges,
+    "construction_site": lambda known: known.haulage.sites,
+    "dump_site": lambda known: known.haulage.sites,
 }
+
+
+def _entry(known: References, layer: str, fid: str) -> str | None:
+    told = (entry.reference() for entry in _ENTRIES[layer](known))
+    return next((str(one["version"]) for one in told if one["id"] == fid), None)
 
 
 def rules(city: City, alerts: Iterable[Cited]) -> list[dict[str, Any]]:

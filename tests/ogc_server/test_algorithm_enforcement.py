@@ -108,7 +108,7 @@ def test_a_filter_that_leaves_nothing_gives_nothing(city: City, store: Store) ->
         ("repeat-offenders", {"filter": "("}, "filter"),
         ("repeat-offenders", {"trucks": "nothing"}, "trucks"),
         ("repeat-offenders", {"trucks": "resident"}, "trucks"),
-        ("repeat-offenders", {"trucks": "weighing", "firm_property": "firm"}, "firm_property"),
+        ("repeat-offenders", {"trucks": "weighing"}, "firm_property"),
         ("patrol-proposal", {"shift_h": 5}, "shift_h"),
         ("patrol-proposal", {"teams": 0}, "teams"),
         ("patrol-proposal", {"fit_share": 1.0}, "fit_share"),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import shapely
 
 from analytics.event import Event, Evidence, above
-from analytics.references import load_references
+from analytics.reference_rows import load_references
 from cases.episodes import case_id
 from cases.evidence.package import Package, package
 from cases.evidence.seals import Sealed, chain_of, seal
