@@ -34,12 +34,12 @@ _LISTED = ("rules", "cells", "alert_ids")
 class RepeatOffendersInputs(Inputs):
     """Which alerts, counted by what, and when something is one of repeat."""
 
-    by: list[By] = given("Counted by", "统计维度", list(KINDS), most=len(KINDS), min_length=1)
     filter: str | None = given(
         "Filter of the alerts (CQL2 text)", "预警筛选条件（CQL2）", None, max_length=_LONGEST_FILTER
     )
     bbox: Box | None = given("Box", "范围", None, kind="bbox")
     datetime: str | None = given("Time", "时间", None, max_length=100)
+    by: list[By] = given("Counted by", "统计维度", list(KINDS), most=len(KINDS), min_length=1)
     times: int | None = given("Times that make one of repeat", "屡犯次数", None, ge=2, le=10_000)
     period_days: float | None = given("Within days", "期限（天）", None, gt=0, le=36_600)
     resolution: int | None = given(
