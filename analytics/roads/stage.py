@@ -98,6 +98,9 @@ class RoadMatching:
         if not (silent.any() or lapsed.any()):
             return Prepared({})
         waiting = held.held_rows(state)
+        if not waiting:
+            self._forget(state, watermark_ms)
+            return Prepared({})
         _, bounds, _, present = held.merged(waiting, take(waiting, slice(0, 0)))
         bounds, _ = _spread(bounds, bounds[1:], present, movers)
         done = self._advance(state, waiting, bounds, bounds[1:], movers, watermark_ms)
