@@ -19,7 +19,7 @@ REQUIRED = (
     "record_id", "station_id", "lane", "time", "plate", "vehicle_kind", "axles",
     "axle_masses_kg", "gross_kg", "speed_kmh",
 )  # fmt: skip
-_OPTIONAL = ("error_share", "single_drive_axle", "image_ref")
+_OPTIONAL = ("error_share", "single_drive_axle", "axle_groups", "image_ref")
 # Axles are rounded one by one; more than that apart, one of the numbers is wrong.
 _SUM_SHARE, _ROUNDING_KG = 0.01, 50.0
 _KMH = 3.6
