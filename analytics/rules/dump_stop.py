@@ -25,7 +25,7 @@ from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import EMPTY, FULL, HALF, segments
 from analytics.law import Law
 from analytics.permitted_places import Nearest, PermittedPlaces
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.trails import needed_since
 from analytics.truck_references import MuckPermit
 from analytics.truck_stops import Stop, StopLimits, Stops
@@ -90,6 +90,8 @@ class DumpStop(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take rows in."""
+        if not rows(columns):
+            return []
         bounds = segments(columns)
         hauls = [str(plate) in self._plates for plate in columns["mover"][bounds[:-1]]]
         chosen = usable_fixes(columns) & np.repeat(np.array(hauls, bool), np.diff(bounds))
@@ -166,12 +168,12 @@ class DumpStop(Rule):
         far = above("distance_to_permitted_place", nearest.distance_m, "m", p.site_tolerance_m)
         stood = above("stop", lasted, "s", p.min_stop_s)
         off = () if off_road is None else (above("distance_to_road", off_road, "m", p.off_road_m),)
-        rows = (stop.before, stop.at, stop.after, stop.left)
+        cited = (stop.before, stop.at, stop.after, stop.left)
         citing = {str(one["id"]): one for one in (*(q.reference() for q in permits),
                                                   nearest.reference)}  # fmt: skip
         evidence = Evidence(
             measures=(stood, far, *off),
-            points=tuple(dict.fromkeys(one.pid for one in rows if one is not None)),
+            points=tuple(dict.fromkeys(one.pid for one in cited if one is not None)),
             references=(
                 *registered(self.references, plate, stop.since),
                 *citing.values(),

@@ -23,7 +23,7 @@ from analytics.event import Event, Evidence, Measure, above, below
 from analytics.kernels import driving as kernel
 from analytics.kernels.driving import DrivingLimits, driving
 from analytics.law import Law
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import load, store
 from analytics.trails import Trail, needed_since
 from analytics.truck_wording import hours, registered
@@ -72,6 +72,8 @@ class Fatigue(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take rows in."""
+        if not rows(columns):
+            return []
         trail = Trail(state["last"], columns, usable_fixes(columns), _KEPT)
         records = load(state["drives"], trail.plates, kernel.WIDTH)
         places, origins, begun, completed = driving(

@@ -18,7 +18,7 @@ from analytics.calendar import city_day, date_of
 from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import FIX
 from analytics.law import Law
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import distance_m, forget
 from analytics.trails import Trail, needed_since
 from analytics.truck_wording import kmh, registered
@@ -63,6 +63,8 @@ class PlateTwoTerminals(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take rows in."""
+        if not rows(columns):
+            return []
         right = (columns["quality"] & int(Quality.CLOCK_OFF)) == 0
         chosen = (columns["kind"] == FIX) & right & (columns["terminal"] != "")
         trail = Trail(state["last"], columns, chosen, _KEPT)

@@ -19,7 +19,7 @@ from analytics.calendar import city_day
 from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import FIX
 from analytics.law import Law
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import distance_m, forget, haversine_m
 from analytics.trails import Trail, needed_since
 from analytics.truck_wording import hours, kmh, registered
@@ -70,6 +70,8 @@ class TerminalOff(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take rows in."""
+        if not rows(columns):
+            return []
         # A wild position is none, but who sent it was not silent.
         trail = Trail(state["last"], columns, columns["kind"] == FIX, _KEPT)
         events = [self._judge(trail, at) for at in self._silences(trail)]

@@ -18,7 +18,7 @@ from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import WEIGHING, segments
 from analytics.law import Law
 from analytics.references import WimStation
-from analytics.rule import Columns, Parameters, Rule, State, register
+from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import distance_m, forget
 from analytics.trails import needed_since, on_time
 from analytics.truck_wording import kmh, moment, registered
@@ -56,6 +56,8 @@ class TrackWeighingMismatch(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take rows in."""
+        if not rows(columns):
+            return []
         placed = np.isfinite(columns["lon"])
         fixes = np.flatnonzero(on_time(columns) & placed)
         weighed = np.flatnonzero((columns["kind"] == WEIGHING) & placed)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.feeds import EMPTY, FULL, HALF, UNKNOWN_LOAD
-from analytics.rule import Columns, Rule
+from analytics.rule import Columns, Prepared, Rule
 from analytics.truck_references import Haulage
 from layers.positions import Quality
 from tests.analytics.columns import cut_by_row, cut_by_time, references, rule, stations, written
@@ -152,3 +152,9 @@ def test_there_is_something_to_find_and_a_replay_adds_nothing(kind: str) -> None
     for seed, events in enumerate(told):
         assert len({event.id for event in events}) == len(events)
         assert written(found(made(kind)(), feed(seed))) == written(events)
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_batch_that_the_stage_holds_back_is_harmless(kind: str) -> None:
+    events = found(made(kind)(), Prepared({}), feed(3), Prepared({}))
+    assert written(events) == written(found(made(kind)(), feed(3)))
