@@ -159,8 +159,12 @@ class BannedRoad(Rule):
             elif inside.mm[q] > 0:
                 if passage is None:
                     passage = _begun(int(inside.first_ms[q]), steps.seen_before(at))
+                    came_on = self._kind[int(steps.before("arc")[at])] >= 0
+                    passage["seen"] = bool(q == bounds[k] and came_on)
                 if not passage["told"]:
                     self._add(passage, steps, inside, q)
+        if passage is not None and self._kind[int(steps.take("arc")[at])] >= 0:
+            passage["seen"] = True
         return passage, events + self._complete(mover, passage, steps, at)
 
     def _add(self, passage: State, steps: Steps, inside: _Inside, q: int) -> None:
@@ -180,7 +184,8 @@ class BannedRoad(Rule):
         if passage is None or passage["told"]:
             return []
         passage["fixes"].append(list(steps.seen(at)))
-        if passage["mm"] / 1000 < self.parameters.min_inside_m:
+        # The way between two fixes may have been another: one fix must lie on a closed road.
+        if not passage["seen"] or passage["mm"] / 1000 < self.parameters.min_inside_m:
             return []
         event = self._tell(mover, passage)
         passage.update(_begun(passage["since"], steps.seen(at)), told=True, fixes=[])
@@ -224,6 +229,7 @@ def _begun(since: int, fix: Seen) -> State:
         "roads": [],
         "names": [],
         "way": [],
+        "seen": False,
         "told": False,
     }
 

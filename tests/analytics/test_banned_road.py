@@ -61,11 +61,16 @@ def test_what_it_says() -> None:
 
 
 def test_the_way_between_two_fixes_counts() -> None:
+    truck = Truck(NET, "+in0").go("+shut0", "+shut1", "+out0", mps=10, every=100)
+    (event,) = found(checked(), gps(truck))
+    assert event.evidence.measures[0].value == 400
+    assert event.start_ms == START + 60_000
+
+
+def test_a_way_that_no_fix_confirms_is_silent() -> None:
     truck = Truck(NET, "+in0").go("+shut0", "+shut1", "+out0", mps=10, every=1000)
     assert len(truck.rows) == 2
-    (event,) = found(checked(), gps(truck))
-    assert event.evidence.measures[0].value == 600
-    assert event.start_ms == START + 60_000
+    assert count(truck) == 0
 
 
 def test_a_shorter_way_and_a_crossing_are_silent() -> None:
