@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from analytics.kernels.inner import inner
 
 NOTHING = -1
 
@@ -49,13 +50,13 @@ def lattice_room(steps: int, candidates: int) -> Lattice:
     )
 
 
-@njit(cache=True)
+@inner
 def place_of(lattice: Lattice, step: int) -> int:  # pragma: no cover - compiled
     """Place in the ring of an undecided step, counted from the oldest."""
     return int((lattice.span[0] + step) % len(lattice.size))
 
 
-@njit(cache=True)
+@inner
 def settle(lattice: Lattice, beam: int) -> bool:  # pragma: no cover - compiled
     """Take the newest step in, whose candidates' scores and ways back are filled in.
 
@@ -83,7 +84,7 @@ def settle(lattice: Lattice, beam: int) -> bool:  # pragma: no cover - compiled
     return True
 
 
-@njit(cache=True)
+@inner
 def _prune(lattice: Lattice) -> None:  # pragma: no cover - compiled
     """Drop candidates that no hypothesis of the newest step passes through."""
     for step in range(lattice.span[1] - 2, -1, -1):
@@ -104,7 +105,7 @@ def _prune(lattice: Lattice) -> None:  # pragma: no cover - compiled
             return
 
 
-@njit(cache=True)
+@inner
 def decided(lattice: Lattice) -> int:  # pragma: no cover - compiled
     """Give the candidate of the oldest step that all hypotheses share, -1 for none."""
     place, only = lattice.span[0], NOTHING
@@ -116,7 +117,7 @@ def decided(lattice: Lattice) -> int:  # pragma: no cover - compiled
     return only
 
 
-@njit(cache=True)
+@inner
 def force(lattice: Lattice) -> int:  # pragma: no cover - compiled
     """Decide the oldest step by the best hypothesis, and drop those that pass elsewhere.
 
@@ -142,7 +143,7 @@ def force(lattice: Lattice) -> int:  # pragma: no cover - compiled
     return int(chosen)
 
 
-@njit(cache=True)
+@inner
 def drop(lattice: Lattice) -> None:  # pragma: no cover - compiled
     """Let the oldest step go, which is decided."""
     lattice.span[0] = place_of(lattice, 1)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import shapely
 from numba import njit
 
+from analytics.kernels.inner import inner
 from analytics.roads.network import Graph, RoadNetwork
 from analytics.roads.parameters import SCALE, Limits
 
@@ -109,7 +110,7 @@ def _pieces(network: RoadNetwork) -> tuple[Floats, Ints]:
     return np.column_stack([a, b, unit, length, along]), road.astype(np.int32)
 
 
-@njit(cache=True)
+@inner
 def _away(piece: Floats, x: float, y: float) -> tuple[float, float]:  # pragma: no cover - compiled
     """Square of a point's distance from a piece, and where on it is the nearest."""
     along = (x - piece[_X0]) * piece[_DX] + (y - piece[_Y0]) * piece[_DY]
@@ -154,7 +155,7 @@ def _fill(
     return bounds, pieces
 
 
-@njit(cache=True)
+@inner
 def find(
     grid: Grid,
     graph: Graph,
@@ -196,7 +197,7 @@ def find(
     return count
 
 
-@njit(cache=True)
+@inner
 def _arcs_of(
     grid: Grid,
     graph: Graph,
@@ -226,7 +227,7 @@ def _arcs_of(
     return count
 
 
-@njit(cache=True)
+@inner
 def _insert(
     found: Found, count: int, arc: int, along: float, x: float, y: float, score: int
 ) -> int:  # pragma: no cover - compiled

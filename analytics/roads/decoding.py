@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from analytics.kernels.inner import inner
 from analytics.kernels.viterbi import Lattice, decided, drop, force, place_of, settle
 from analytics.roads.candidates import Found, Grid, find
 from analytics.roads.parameters import Limits
@@ -103,7 +103,7 @@ class Truck(NamedTuple):
     real: Floats
 
 
-@njit(cache=True)
+@inner
 def _write(
     tools: Tools, rows: Rows, told: Told, truck: Truck, chosen: int, end: int
 ) -> None:  # pragma: no cover - compiled
@@ -128,7 +128,7 @@ def _write(
             _stand(rows, told, truck, k, k > row)
 
 
-@njit(cache=True)
+@inner
 def _stand(
     rows: Rows, told: Told, truck: Truck, row: int, again: bool
 ) -> None:  # pragma: no cover - compiled
@@ -140,7 +140,7 @@ def _stand(
         told.route_m[row] = 0.0
 
 
-@njit(cache=True)
+@inner
 def decide(
     tools: Tools, rows: Rows, told: Told, truck: Truck, now: int, close: bool
 ) -> None:  # pragma: no cover - compiled
@@ -164,7 +164,7 @@ def decide(
         truck.whole[OPEN] = 0
 
 
-@njit(cache=True)
+@inner
 def _reach(
     tools: Tools, rows: Rows, truck: Truck, row: int, count: int
 ) -> bool:  # pragma: no cover - compiled
@@ -178,7 +178,9 @@ def _reach(
     since = rows.t[steps.row[before]] if pending else truck.whole[WHEN]
     straight = np.hypot(rows.x[row] - truck.real[STEP_X], rows.y[row] - truck.real[STEP_Y])
     limit = limit_of(limits, straight, (rows.t[row] - since) / 1000)
-    lattice.alive[place, :count] = False
+    for j in range(count):
+        lattice.alive[place, j] = False
+    top, some = np.int64(0), False
     for i in range(sources):
         if pending and not lattice.alive[before, i]:
             continue
@@ -186,19 +188,26 @@ def _reach(
         along = steps.along[before, i] if pending else truck.real[ALONG]
         held = lattice.score[before, i] if pending else np.int64(0)
         for j in range(count):
+            # No way makes it likelier than this: what can't be chosen needs none.
+            most = held + found.score[j]
+            if some and most < top - limits.beam:
+                continue
+            if lattice.alive[place, j] and most <= lattice.score[place, j]:
+                continue
             length, kind = way(
                 tools.ways, limits, arc, along, found.arc[j], found.along_m[j], straight, limit
             )
             if kind == NO_WAY:
                 continue
-            score = held + found.score[j] + likelihood(limits, length, kind, straight)
+            score = most + likelihood(limits, length, kind, straight)
             if not lattice.alive[place, j] or score > lattice.score[place, j]:
                 lattice.alive[place, j] = True
                 lattice.score[place, j], lattice.back[place, j] = score, i
+                top, some = (score, True) if not some or score > top else (top, True)
     return _keep(tools, truck, row, place, count)
 
 
-@njit(cache=True)
+@inner
 def _begin(
     tools: Tools, rows: Rows, truck: Truck, row: int, count: int
 ) -> None:  # pragma: no cover - compiled
@@ -206,26 +215,26 @@ def _begin(
     lattice = tools.steps.lattice
     place = place_of(lattice, 0)
     truck.whole[CHAIN], truck.whole[SEEN], truck.whole[OPEN] = rows.t[row], 0, 1
-    lattice.alive[place, :count] = True
-    lattice.back[place, :count] = 0
-    lattice.score[place, :count] = tools.found.score[:count]
+    for k in range(count):
+        lattice.alive[place, k], lattice.back[place, k] = True, 0
+        lattice.score[place, k] = tools.found.score[k]
     _keep(tools, truck, row, place, count)
 
 
-@njit(cache=True)
+@inner
 def _keep(
     tools: Tools, truck: Truck, row: int, place: int, count: int
 ) -> bool:  # pragma: no cover - compiled
     steps, found = tools.steps, tools.found
     steps.lattice.size[place] = count
     steps.row[place], steps.seen[place] = row, truck.whole[SEEN]
-    steps.arc[place, :count] = found.arc[:count]
-    steps.along[place, :count] = found.along_m[:count]
-    steps.point[place, :count] = found.point[:count]
+    for k in range(count):
+        steps.arc[place, k], steps.along[place, k] = found.arc[k], found.along_m[k]
+        steps.point[place, k, 0], steps.point[place, k, 1] = found.point[k, 0], found.point[k, 1]
     return bool(settle(steps.lattice, tools.limits.beam))
 
 
-@njit(cache=True)
+@inner
 def _strays(
     limits: Limits, rows: Rows, truck: Truck, row: int
 ) -> tuple[bool, bool]:  # pragma: no cover - compiled
@@ -244,7 +253,7 @@ def _strays(
     return True, False
 
 
-@njit(cache=True)
+@inner
 def follow(
     tools: Tools, rows: Rows, told: Told, truck: Truck, row: int
 ) -> None:  # pragma: no cover - compiled

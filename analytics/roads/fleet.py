@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from analytics.kernels.inner import inner
 from analytics.kernels.viterbi import place_of
 from analytics.roads.decoding import (
     APART,
@@ -85,7 +86,7 @@ def nothing_told(n: int) -> Told:
     )
 
 
-@njit(cache=True)
+@inner
 def _load(
     steps: Steps, memory: Memory, rows: Rows, truck: int, start: int, first: int
 ) -> int:  # pragma: no cover - compiled

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from analytics.kernels.inner import inner
 from analytics.roads.network import MM, Graph
 
 Ints = npt.NDArray[np.int32]
@@ -90,7 +91,7 @@ def table_of(graph: Graph, bound_m: float) -> Table:
     return Table(bounds, destination, length, first, np.array([bound], np.int64))
 
 
-@njit(cache=True)
+@inner
 def _push(heap: Longs, count: int, key: int) -> int:  # pragma: no cover - compiled
     at = count
     while at > 0:
@@ -103,7 +104,7 @@ def _push(heap: Longs, count: int, key: int) -> int:  # pragma: no cover - compi
     return count + 1
 
 
-@njit(cache=True)
+@inner
 def _pop(heap: Longs, count: int) -> int:  # pragma: no cover - compiled
     """Take the least away; the count falls by one."""
     count -= 1
@@ -123,7 +124,7 @@ def _pop(heap: Longs, count: int) -> int:  # pragma: no cover - compiled
     return count
 
 
-@njit(cache=True)
+@inner
 def explore(
     graph: Graph, search: Search, origin: int, limit_mm: int
 ) -> int:  # pragma: no cover - compiled
@@ -193,7 +194,7 @@ def _wider(values: Ints, size: int) -> Ints:  # pragma: no cover - compiled
     return wide
 
 
-@njit(cache=True)
+@inner
 def row_of(table: Table, origin: int, destination: int) -> int:  # pragma: no cover - compiled
     """Row of a way in the table, -1 for none."""
     low, high = table.bounds[origin], table.bounds[origin + 1]
@@ -207,7 +208,7 @@ def row_of(table: Table, origin: int, destination: int) -> int:  # pragma: no co
     return low if low < end and table.destination[low] == destination else NONE
 
 
-@njit(cache=True)
+@inner
 def distance_mm(
     graph: Graph, table: Table, search: Search, origin: int, destination: int, limit_mm: int
 ) -> tuple[int, int]:  # pragma: no cover - compiled
@@ -232,30 +233,43 @@ def distance_mm(
     return int(search.length_mm[destination]), int(search.first[destination])
 
 
-@njit(cache=True)
+@inner
 def trace(
-    graph: Graph, table: Table, search: Search, origin: int, destination: int, limit_mm: int
-) -> Ints:  # pragma: no cover - compiled
-    """List the arcs of the shortest way between two nodes that `distance_mm` found."""
-    count = 0
-    arcs = np.empty(16, np.int32)
-    row = row_of(table, origin, destination)
-    if row >= 0 or origin == destination:
+    graph: Graph,
+    table: Table,
+    search: Search,
+    ends: tuple[int, int],
+    limit_mm: int,
+    arcs: Ints,
+    at: int,
+) -> int:  # pragma: no cover - compiled
+    """List the arcs of the shortest way between two nodes that `distance_mm` found.
+
+    Parameters
+    ----------
+    ends : origin and destination.
+    arcs, at : where the list goes, and where in it that begins; no way has more arcs than there
+        are nodes.
+
+    Returns
+    -------
+    where it ends.
+    """
+    origin, destination = ends
+    if row_of(table, origin, destination) >= 0:
         node = origin
         while node != destination:
-            if count == len(arcs):
-                arcs = _wider(arcs, 2 * count)
-            arcs[count] = table.first[row_of(table, node, destination)]
-            node = graph.end[arcs[count]]
-            count += 1
-        return arcs[:count]
-    if search.last[1] != origin or search.last[2] < limit_mm:
+            arcs[at] = table.first[row_of(table, node, destination)]
+            node = graph.end[arcs[at]]
+            at += 1
+        return at
+    if origin != destination and (search.last[1] != origin or search.last[2] < limit_mm):
         explore(graph, search, origin, limit_mm)
-    node = destination
+    node, end = destination, at
     while node != origin:
-        if count == len(arcs):
-            arcs = _wider(arcs, 2 * count)
-        arcs[count] = search.arrived[node]
-        node = graph.start[arcs[count]]
-        count += 1
-    return arcs[:count][::-1].copy()
+        arcs[end] = search.arrived[node]
+        node = graph.start[arcs[end]]
+        end += 1
+    for k in range((end - at) // 2):
+        arcs[at + k], arcs[end - 1 - k] = arcs[end - 1 - k], arcs[at + k]
+    return end

@@ -95,17 +95,22 @@ class RoadMatching:
         limits = self._tools.limits
         silent = (watermark_ms - whole[:, LAST] > limits.gap_ms) & (np.asarray(state["count"]) > 0)
         lapsed = watermark_ms - whole[:, HEARD] > limits.forget_ms
-        if not (silent.any() or lapsed.any()):
-            return Prepared({})
+        done: Columns = Prepared({})
+        if silent.any():
+            done = self._close(state, movers, watermark_ms)
+        if lapsed.any():
+            self._forget(state, watermark_ms)
+        return done
+
+    def _close(self, state: State, movers: list[str], watermark_ms: int) -> Columns:
+        """Decide the rows that wait of trucks that have been silent for long."""
         waiting = held.held_rows(state)
         if not waiting:
             self._forget(state, watermark_ms)
             return Prepared({})
         _, bounds, _, present = held.merged(waiting, take(waiting, slice(0, 0)))
         bounds, _ = _spread(bounds, bounds[1:], present, movers)
-        done = self._advance(state, waiting, bounds, bounds[1:], movers, watermark_ms)
-        self._forget(state, watermark_ms)
-        return done
+        return self._advance(state, waiting, bounds, bounds[1:], movers, watermark_ms)
 
     def oldest(self, state: State) -> int | None:
         """See `analytics.rule.Stage`."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from analytics.kernels.inner import inner
 from analytics.roads.network import MM, Graph
 from analytics.roads.parameters import SCALE, Limits
 from analytics.roads.paths import Search, Table, distance_mm, trace
@@ -33,7 +34,7 @@ class Ways(NamedTuple):
     search: Search
 
 
-@njit(cache=True)
+@inner
 def limit_of(
     limits: Limits, straight_m: float, seconds: float
 ) -> float:  # pragma: no cover - compiled
@@ -42,7 +43,7 @@ def limit_of(
     return float(min(detour, limits.max_speed_mps * (seconds + limits.clock_s)))
 
 
-@njit(cache=True)
+@inner
 def _from(
     ways: Ways,
     limits: Limits,
@@ -68,7 +69,7 @@ def _from(
     return rest + between / MM, False
 
 
-@njit(cache=True)
+@inner
 def way(
     ways: Ways,
     limits: Limits,
@@ -109,7 +110,7 @@ def way(
     return best, kind
 
 
-@njit(cache=True)
+@inner
 def likelihood(
     limits: Limits, length_m: float, kind: int, straight_m: float
 ) -> int:  # pragma: no cover - compiled
@@ -120,25 +121,35 @@ def likelihood(
     return round(-off / limits.beta_m * SCALE)
 
 
-@njit(cache=True)
+@inner
 def arcs_between(
-    ways: Ways, arc: int, along: float, to: int, to_along: float, kind: int, limit_m: float
-) -> Ints:  # pragma: no cover - compiled
-    """List the arcs strictly between those of two places, along the way of the kind found."""
+    ways: Ways,
+    place: tuple[int, float],
+    to: tuple[int, float],
+    kind: int,
+    limit_m: float,
+    arcs: Ints,
+    at: int,
+) -> int:  # pragma: no cover - compiled
+    """List the arcs strictly between those of two places, along the way of the kind found.
+
+    Parameters
+    ----------
+    arcs, at : where the list goes, see `analytics.roads.paths.trace`.
+
+    Returns
+    -------
+    where it ends.
+    """
     graph = ways.graph
-    if kind in (AHEAD, TURNED):
-        return np.empty(0, np.int32)
-    turns = kind == TURNED_BY_ROAD
-    own = graph.reverse[arc] if turns else arc
-    rest = along if turns else graph.length_m[arc] - along
-    most = int((limit_m - (rest + to_along)) * MM)
-    traced = trace(graph, ways.table, ways.search, graph.end[own], graph.start[to], most)
-    if not turns:
-        return traced
-    found = np.empty(len(traced) + 1, np.int32)
-    found[0] = own
-    found[1:] = traced
-    return found
+    arc, rest = place[0], graph.length_m[place[0]] - place[1]
+    if kind == TURNED_BY_ROAD:
+        arc, rest = graph.reverse[place[0]], place[1]
+        arcs[at] = arc
+        at += 1
+    most = int((limit_m - (rest + to[1])) * MM)
+    ends = (graph.end[arc], graph.start[to[0]])
+    return int(trace(graph, ways.table, ways.search, ends, most, arcs, at))
 
 
 @njit(cache=True)
@@ -160,20 +171,17 @@ def list_ways(
     -------
     all arcs, and for each way the first and the end of its own, shape (n, 2).
     """
-    arcs, used = np.empty(1024, np.int32), 0
+    longest = len(ways.graph.bounds) + 1
+    arcs, used = np.empty(2 * longest, np.int32), 0
     bounds = np.zeros((len(kind), 2), np.int64)
     for k in range(len(kind)):
-        bounds[k, 0] = bounds[k, 1] = used
-        if kind[k] != BY_ROAD and kind[k] != TURNED_BY_ROAD:
-            continue
-        found = arcs_between(
-            ways, place[0][k], place[1][k], to[0][k], to[1][k], kind[k], limit_m[k]
-        )
-        if used + len(found) > len(arcs):
-            wide = np.empty(2 * len(arcs) + len(found), np.int32)
-            wide[:used] = arcs[:used]
-            arcs = wide
-        arcs[used : used + len(found)] = found
-        used += len(found)
-        bounds[k, 1] = used
+        if kind[k] in (BY_ROAD, TURNED_BY_ROAD):
+            if used + longest > len(arcs):
+                wide = np.empty(2 * len(arcs), np.int32)
+                wide[:used] = arcs[:used]
+                arcs = wide
+            start, end = (place[0][k], place[1][k]), (to[0][k], to[1][k])
+            bounds[k, 0] = used
+            used = arcs_between(ways, start, end, kind[k], limit_m[k], arcs, used)
+            bounds[k, 1] = used
     return arcs[:used].copy(), bounds

@@ -15,7 +15,15 @@ from analytics.rule import Columns, rows
 START = 1_700_000_000_000
 SIDE = 200.0
 PARAMETERS = MatchingParameters(
-    radius_m=40, sigma_m=6, beta_m=15, detour_m=400, table_m=500, gap_s=300, lag_s=90, lag_fixes=5
+    radius_m=40,
+    sigma_m=6,
+    beta_m=15,
+    detour_m=400,
+    table_m=500,
+    gap_s=300,
+    lag_s=90,
+    lag_fixes=5,
+    forget_s=800,
 )
 
 
