@@ -65,16 +65,21 @@ def tour(stage: Stage, seconds: float, away_from: Floats | None = None) -> tuple
 
 
 def _tour(stage: Stage, start: int, seconds: float) -> Way | None:
-    graph = stage.roads.quiet
-    whole = Way((start,), ())
-    took = 0.0
-    while took < seconds:
+    graph, begun = stage.roads.quiet, Way((start,), ())
+    legs: list[Way] = []
+    for _ in range(_TRIES):
+        whole = begun.then(*legs)
+        if float(graph.course(whole).t[-1]) >= seconds:
+            return whole
         leg = _leg(stage, whole)
-        if leg is None:
+        if leg is not None:
+            legs.append(leg)
+        elif legs:
+            # Where only the way back leads on, the last leg went to the wrong place.
+            legs.pop()
+        else:
             return None
-        whole = whole.then(leg)
-        took += float(graph.course(leg).t[-1])
-    return whole
+    return None
 
 
 def _leg(stage: Stage, so_far: Way) -> Way | None:
