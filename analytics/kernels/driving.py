@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 
 WIDTH = 7
-# s, s, s, number, s, whether told, ms of the fix behind the last rest
+# s, s, s, number, s, whether told, ms of the fix at which it began
 DRIVEN, PAUSE, LONGEST_PAUSE, FIXES, WORST_GAP, TOLD, START = range(WIDTH)
 
 
@@ -77,16 +77,18 @@ def driving(
             wait = (t[i] - t[i - 1]) / 1000
             # Up to the first row that moves: when the truck left is known no better.
             rest = (t[i] - min(since[i], since[i - 1])) / 1000
-            if rest >= limits.min_rest_s or wait >= limits.min_rest_s:
+            far = np.sqrt((x[i] - x[i - 1]) ** 2 + (y[i] - y[i - 1]) ** 2)
+            moved = speed[i] >= limits.moving_mps or far >= limits.moving_mps * wait
+            moved = moved and wait > 0
+            waits_to_begin = one[DRIVEN] == 0 and not moved
+            if rest >= limits.min_rest_s or wait >= limits.min_rest_s or waits_to_begin:
                 one[:] = 0
                 one[START], one[FIXES], begun[m] = t[i], 1, i
                 continue
             one[FIXES] += 1
             one[WORST_GAP] = max(one[WORST_GAP], wait)
-            far = np.sqrt((x[i] - x[i - 1]) ** 2 + (y[i] - y[i - 1]) ** 2)
-            moved = speed[i] >= limits.moving_mps or far >= limits.moving_mps * wait
-            if wait <= 0 or not moved:
-                one[PAUSE] += max(wait, 0.0)
+            if not moved:
+                one[PAUSE] += wait
                 continue
             if one[PAUSE] <= limits.pause_s:
                 one[DRIVEN] += one[PAUSE]

@@ -116,6 +116,14 @@ def test_midnight_and_a_night_in_the_yard() -> None:
     assert told(*day) == []
 
 
+def test_a_drive_begins_with_the_truck_not_with_its_terminal() -> None:
+    parked = stand(PLATE, -900, -60, every=120)
+    (event,) = told(*parked, *drive(PLATE, 0, 5 * HOUR))
+    # The last report from the place it left is where it began.
+    assert (event.start_ms, event.end_ms) == (START - 60_000, START + 14_370_000)
+    assert event.evidence.measures[1].value == 0
+
+
 def test_garbage_is_harmless() -> None:
     unknown = told(*drive(PLATE, 0, 5 * HOUR, sog_mps=np.nan))
     assert len(unknown) == 1
