@@ -24,7 +24,7 @@ from analytics.roads.stage import RoadMatching
 from analytics.rule import Columns, rows
 from tests.analytics.roads.streets import joined, squares
 
-PARAMETERS = MatchingParameters(radius_m=60, sigma_m=15, table_m=500)
+PARAMETERS = MatchingParameters(radius_m=60, sigma_m=15, table_m=500, gap_s=120)
 END = 2**62
 
 
@@ -65,7 +65,7 @@ def feed(real_data: Path, name: str) -> Columns:
 
 
 def streets_around(columns: Columns) -> RoadNetwork:
-    """Streets every 250 m under the densest tenth-by-tenth of the tracks' extent."""
+    """Streets every 250 m for 10 km around the middle of the tracks."""
     x, y = np.median(columns["x"]), np.median(columns["y"])
     return squares(40, 40, 250.0, (x - 5000, y - 5000))
 
