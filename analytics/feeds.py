@@ -223,9 +223,13 @@ def _order(
 ) -> npt.NDArray[np.int64]:
     order = np.lexsort((kind, t, codes))
     c, at, k = codes[order], t[order], kind[order]
-    if ((c[1:] == c[:-1]) & (at[1:] == at[:-1]) & (k[1:] == k[:-1])).any():
+    tied = (c[1:] == c[:-1]) & (at[1:] == at[:-1]) & (k[1:] == k[:-1])
+    if tied.any():
         # Comparing ids costs more than all the rest, and only ties need it.
-        order = np.lexsort((pd.factorize(ident, sort=True)[0], kind, t, codes))
+        places = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
+        group = np.cumsum(~np.append(False, tied))[places]
+        ranks = pd.factorize(ident[order[places]], sort=True)[0]
+        order[places] = order[places][np.lexsort((ranks, group))]
     return np.asarray(order, np.int64)
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analytics.rule import Columns, State
-from analytics.tracks import distance_m, haversine_m
-from analytics.vessels import Fix, fix_at, usable_fixes
+from analytics.tracks import Longs, distance_m, haversine_m
+from analytics.vessels import Fix, fixes_at, usable_fixes
 
 _METRES_A_DEGREE = 111_200.0
 
@@ -53,27 +53,30 @@ def jumps(limits: JumpLimits, movers: State, columns: Columns) -> Iterator[Jump]
     first = np.concatenate([[True], mover[1:] != mover[:-1]])
     far = np.zeros(len(rows))
     far[1:] = haversine_m(lon[:-1], lat[:-1], lon[1:], lat[1:])
-    wait = np.diff(t, prepend=t[0]) / 1000
-    wild = (far > limits.min_distance_m) & (far > limits.max_speed_mps * wait) & ~first
+    wait = np.diff(t, prepend=t[0])
+    wild = (far > limits.min_distance_m) & (far > limits.max_speed_mps * wait / 1000) & ~first
     starts = np.flatnonzero(first)
     ends = np.append(starts[1:], len(rows))
     busy = np.add.reduceat(wild, starts) > 0
-    for start, end, any_wild in zip(starts.tolist(), ends.tolist(), busy.tolist(), strict=True):
+    spans = zip(starts.tolist(), ends.tolist(), busy.tolist(), strict=True)
+    entries, lasts = fixes_at(columns, rows[starts]), fixes_at(columns, rows[ends - 1])
+    for (start, end, any_wild), fix, last in zip(spans, entries, lasts, strict=True):
         name = str(mover[start])
         own = movers.setdefault(name, {"last": None, "waits": None})
-        fix = fix_at(columns, int(rows[start]))
-        entry = own["last"] is not None and _is_jump(limits, Fix(*own["last"]), fix)
-        if any_wild or entry or own["waits"] is not None:
-            yield from _walk(limits, own, columns, rows[start:end].tolist())
+        wild[start] = own["last"] is not None and _is_jump(limits, Fix(*own["last"]), fix)
+        if any_wild or wild[start] or own["waits"] is not None:
+            yield from _walk(limits, own, columns, rows[start:end], wild[start:end].tolist())
         else:
-            own["last"] = list(fix_at(columns, int(rows[end - 1])))
+            own["last"] = list(last)
 
 
-def _walk(limits: JumpLimits, own: State, columns: Columns, rows: list[int]) -> Iterator[Jump]:
-    for row in rows:
-        fix = fix_at(columns, row)
+def _walk(
+    limits: JumpLimits, own: State, columns: Columns, rows: Longs, wild: list[bool]
+) -> Iterator[Jump]:
+    """Follow one MMSI; ``wild`` says which rows can't be reached from the one before."""
+    for fix, row, far in zip(fixes_at(columns, rows), rows.tolist(), wild, strict=True):
         last, waits = own["last"], own["waits"]
-        if last is not None and _is_jump(limits, Fix(*last), fix):
+        if far:
             back = waits is not None and not _is_jump(limits, Fix(*waits["before"]), fix)
             own["waits"] = None if back else {"before": last, "after": list(fix), "fixes": 0}
         elif waits is not None:

@@ -74,6 +74,13 @@ class Names:
         self._fishing = [re.compile(pattern) for pattern in tables.fishing]
         self._buoys = [re.compile(pattern) for pattern in tables.buoys]
         self.keys = lru_cache(maxsize=65_536)(self._keys)
+        self.claims_fishing = lru_cache(maxsize=65_536)(self._claims_fishing)
+        self.is_buoy = lru_cache(maxsize=65_536)(self._is_buoy)
+
+    @classmethod
+    def under(cls, tables: NameTables) -> Names:
+        """Names under some tables: one object for equal tables, so that rules share its memory."""
+        return _under(tables.model_dump_json())
 
     def _keys(self, raw: str) -> tuple[str, ...]:
         """Bring a name to its comparable forms, Chinese part first; none for a blank name.
@@ -97,15 +104,20 @@ class Names:
         """Make easily confused characters of a key equal, such as letter O and zero."""
         return key.translate(self._confusable)
 
-    def claims_fishing(self, raw: str) -> bool:
+    def _claims_fishing(self, raw: str) -> bool:
         """Whether a name is one that fishing boats carry."""
         keys = self.keys(raw)
         return any(p.fullmatch(key) for p in self._fishing for key in keys)
 
-    def is_buoy(self, raw: str) -> bool:
+    def _is_buoy(self, raw: str) -> bool:
         """Whether a name is one that net buoys send, such as a battery voltage."""
         forms = (*self.keys(raw), raw.strip().upper())
         return any(p.fullmatch(form) for p in self._buoys for form in forms)
+
+
+@lru_cache(maxsize=8)
+def _under(tables: str) -> Names:
+    return Names(NameTables.model_validate_json(tables))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.feeds import FIX, UNKNOWN_LOAD
-from analytics.rule import Columns, Prepared, State
+from analytics.rule import Columns, State, once
 from analytics.truck_references import Roads
 
 Longs = npt.NDArray[np.int64]
@@ -105,11 +105,9 @@ class Matched:
 
 def matched(columns: Columns, roads: Roads) -> Matched:
     """Pick the matched fixes of a batch; what was picked is remembered with prepared columns."""
-    if not isinstance(columns, Prepared):
-        return Matched(columns, *_picked(columns, len(roads.arc_road)))
-    if columns.matched is None:
-        columns.matched = _picked(columns, len(roads.arc_road))
-    return Matched(columns, *columns.matched)
+    picked = once(columns, "matched", lambda: _picked(columns, len(roads.arc_road)))
+    return Matched(columns, *picked)
+
 
 
 class Steps:

@@ -10,6 +10,7 @@ database: what it must know of the city comes in `References`, made beforehand b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from layers.text import Text
 
 Columns = dict[str, npt.NDArray[Any]]
 State = dict[str, Any]
+_T = TypeVar("_T")
 
 
 class Prepared(Columns):
@@ -33,12 +35,29 @@ class Prepared(Columns):
 
     Attributes
     ----------
-    tracks : rows and bounds of `analytics.tracks.Tracks`, once they were made.
-    matched : the same of `analytics.routes.Matched`, with the arcs between.
+    made : what `once` made, by its key.
     """
 
-    tracks: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
-    matched: tuple[npt.NDArray[Any], ...] | None = None
+    def __init__(self, *args: Any, **columns: npt.NDArray[Any]) -> None:
+        super().__init__(*args, **columns)
+        self.made: dict[str, Any] = {}
+
+
+def once(columns: Columns, key: str, make: Callable[[], _T]) -> _T:
+    """Make something of prepared columns, or take what another rule made of them.
+
+    Parameters
+    ----------
+    key : names all that the result depends on besides the columns.
+    make : what it gives is not changed afterwards, and does not hold the columns: they would never
+        be freed.
+    """
+    if not isinstance(columns, Prepared):
+        return make()
+    if key not in columns.made:
+        columns.made[key] = make()
+    made: _T = columns.made[key]
+    return made
 
 
 class Parameters(BaseModel):

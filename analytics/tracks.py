@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.preparation.statics import Statics
-from analytics.rule import Columns, Prepared, State
+from analytics.rule import Columns, State, once
 from analytics.vessels import Fix, fix_at, usable_fixes
 
 Longs = npt.NDArray[np.int64]
@@ -64,11 +64,15 @@ class Tracks:
 
 def tracks_of(columns: Columns) -> Tracks:
     """Sort the positions of prepared columns by track; rows set aside are left out."""
-    if not isinstance(columns, Prepared):
-        return Tracks(columns, *_sorted(columns))
-    if columns.tracks is None:
-        columns.tracks = _sorted(columns)
-    return Tracks(columns, *columns.tracks)
+    rows, bounds = once(columns, "tracks", lambda: _sorted(columns))
+    tracks = Tracks(columns, rows, bounds)
+    # Names of thousands of tracks are made once for all rules.
+    vars(tracks).update(once(columns, "names of tracks", lambda: _named(tracks)))
+    return tracks
+
+
+def _named(tracks: Tracks) -> dict[str, list[str]]:
+    return {"movers": tracks.movers, "keys": tracks.keys}
 
 
 def _sorted(columns: Columns) -> tuple[Longs, Longs]:
@@ -132,11 +136,12 @@ def forget(kept: State, oldest_ms: float, place: int = 0) -> None:
 
 def distance_m(a: Fix, b: Fix) -> float:
     """Great-circle distance of two positions in metres (haversine, mean radius 6,371,008.8 m)."""
-    # The steps of `haversine_m`, so that the result is the same to the bit.
+    # The steps of `haversine_m`, so that the result is the same to the bit; a power of one number
+    # is not always what a power of an array is.
     x, y, x2, y2 = np.radians((a.lon, a.lat, b.lon, b.lat))
     up, across = np.sin(((y2 - y) / 2, (x2 - x) / 2))
     cosine, cosine2 = np.cos((y, y2))
-    h = up**2 + cosine * cosine2 * across**2
+    h = up * up + cosine * cosine2 * (across * across)
     return float(2 * 6_371_008.8 * np.arcsin(np.sqrt(min(max(h, 0.0), 1.0))))
 
 

@@ -22,7 +22,8 @@ from pydantic import Field, model_validator
 from analytics.calendar import city_days, in_force
 from analytics.feeds import FIX, IDENTITY, segments
 from analytics.names import Names, NameTables
-from analytics.references import MarineZone
+from analytics.references import MarineZone, content_version
+from analytics.rounding import rounded
 from analytics.rule import Columns, Parameters, Rule, State
 
 UNKNOWN, FISHING, OTHER = "unknown", "fishing", "other"
@@ -79,11 +80,18 @@ class ClaimParameters(Parameters):
 
 
 class Claims:
-    """Decides what a vessel claims to be, and how long a claim outlives the vessel's silence."""
+    """Decides what a vessel claims to be, and how long a claim outlives the vessel's silence.
+
+    Attributes
+    ----------
+    key : equal where claims are decided alike.
+    """
 
     def __init__(self, names: Names, parameters: ClaimParameters) -> None:
         self.names, self.ship_types = names, frozenset(parameters.ship_types)
         self.silence_ms = round(parameters.silence_s * 1000)
+        tables = parameters.names.model_dump_json()
+        self.key = content_version([tables, *sorted(self.ship_types)])
         self._decide = lru_cache(maxsize=65_536)(self._decided)
 
     def of(self, said: Said | None) -> str:
@@ -260,6 +268,16 @@ def fix_at(columns: Columns, i: int) -> Fix:
         _number(columns["cog_deg"][i]),
         str(columns["pid"][i]),
     )
+
+
+def fixes_at(columns: Columns, rows: Longs) -> list[Fix]:
+    """Take the positions from many rows, as `fix_at` takes one."""
+    speed, course = (
+        [None if value != value else value for value in rounded(columns[name][rows], 3).tolist()]
+        for name in ("sog_mps", "cog_deg")
+    )
+    t, lon, lat, pid = (columns[name][rows].tolist() for name in ("t", "lon", "lat", "pid"))
+    return list(map(Fix._make, zip(t, lon, lat, speed, course, pid, strict=True)))
 
 
 def _number(value: Any) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ _ARRAYS: dict[str, Any] = {
     "right": np.int64,
     "value": np.float64,
 }
-_BLOCK = 64
 _LEAF = -1
 _HOUR_MEAN = FEATURES.index("speed_mean_1h")
 
@@ -92,8 +92,25 @@ class Trees:
     def log_odds(self, features: Matrix) -> Floats:
         """Log-odds of fishing of rows: (n, len(FEATURES)) to (n,)."""
         out = np.full(len(_checked(features)), self.base)
-        _sum(_checked(features), *self._nodes, out)
+        _sum(_checked(features), self.roots, *self._endless, self.value, self._depth, out)
         return out
+
+    @cached_property
+    def _endless(self) -> tuple[Ints, Floats, Ints]:
+        """Features, thresholds and pairs of children, leaves being their own children."""
+        leaf = self.feature == _LEAF
+        own = np.arange(len(leaf))
+        left, right = (np.where(leaf, own, side) for side in (self.left, self.right))
+        pairs = np.column_stack([left, right]).reshape(-1)
+        return np.where(leaf, 0, self.feature), np.where(leaf, np.inf, self.threshold), pairs
+
+    @cached_property
+    def _depth(self) -> int:
+        """Steps from a root to the leaf furthest from one."""
+        steps = np.zeros(len(self.feature), np.int64)
+        for node in np.flatnonzero(self.feature != _LEAF).tolist():
+            steps[self.left[node]] = steps[self.right[node]] = steps[node] + 1
+        return int(steps.max(initial=0))
 
     def contributions(self, features: Matrix) -> Floats:
         """What each feature adds to the log-odds: (n, len(FEATURES)) to the same shape.
@@ -211,19 +228,26 @@ def _sum(
     roots: Ints,
     feature: Ints,
     threshold: Floats,
-    left: Ints,
-    right: Ints,
+    children: Ints,
     value: Floats,
+    depth: int,
     out: Floats,
 ) -> None:
-    """Add the leaves that each row comes to, tree by tree for rows that stay in the cache."""
-    for start in range(0, len(x), _BLOCK):
-        for root in roots:
-            for i in range(start, min(start + _BLOCK, len(x))):
-                node = root
-                while feature[node] >= 0:
-                    node = left[node] if x[i, feature[node]] <= threshold[node] else right[node]
-                out[i] += value[node]
+    """Add the leaves that each row comes to, in the order of the trees.
+
+    A row goes down all trees at once, as many steps as the deepest leaf needs, without a branch:
+    guessing wrongly where it goes would cost more than the steps.
+    """
+    at = np.empty_like(roots)
+    for i in range(len(x)):
+        at[:] = roots
+        for _ in range(depth):
+            for k in range(len(at)):
+                node = at[k]
+                goes_left = x[i, feature[node]] <= threshold[node]
+                at[k] = children[2 * node + (not goes_left)]
+        for k in range(len(at)):
+            out[i] += value[at[k]]
 
 
 @numba.njit(cache=True)

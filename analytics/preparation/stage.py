@@ -30,7 +30,7 @@ class Preparation:
 
     def __init__(self, parameters: PreparationParameters) -> None:
         self.parameters = parameters
-        self._names = Names(parameters.names)
+        self._names = Names.under(parameters.names)
         self._limits: SegmenterLimits = parameters.segmenter.limits()
         self._forget_ms = round(parameters.forget_s * 1000)
 

@@ -47,7 +47,7 @@ def versions(
     number of the version of each row, shape (n,); the versions, None where nothing was said; and
     the last of each sender.
     """
-    said = np.flatnonzero(columns["kind"] == IDENTITY)
+    said = _telling(columns, np.flatnonzero(columns["kind"] == IDENTITY), bounds)
     values = [columns[name][said].tolist() for name in (*_FIELDS, "t", "pid")]
     cuts = np.searchsorted(said, bounds).tolist()
     at, table = [], []
@@ -68,6 +68,19 @@ def versions(
     number = np.searchsorted(np.array(at, np.int64), rows, side="right") - 1
     # Of two versions that begin at one row (the one held before, and a first row's own) the later.
     return number, lookup, last
+
+
+def _telling(columns: Columns, said: Longs, bounds: Longs) -> Longs:
+    """Messages that do not just repeat their sender's last one, which changes nothing."""
+    if not len(said):
+        return said
+    sender = np.searchsorted(bounds, said, side="right")
+    repeats = sender[1:] == sender[:-1]
+    for name in _FIELDS:
+        values = columns[name][said]
+        repeats &= np.asarray(values[1:] == values[:-1], bool)
+    telling: Longs = said[np.append(True, ~repeats)]
+    return telling
 
 
 def _next(known: Statics | None, told: list[Any]) -> Statics:

@@ -16,7 +16,8 @@ told whose entry in that day's register names another gear; of boats in no regis
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +28,17 @@ from analytics.calendar import city_day, city_days
 from analytics.content import content_version
 from analytics.event import Event, Evidence, Measure, above
 from analytics.fishing import features as features_of
+from analytics.fishing.boats import boats_of
+from analytics.fishing.features import Floats
 from analytics.fishing.model import Reason, load, lying
 from analytics.names import Names
 from analytics.preparation.statics import Statics
 from analytics.references import MarineZone, RegisterEntry
 from analytics.register_on import RegistersByDay
 from analytics.rule import Columns, Rule, State, register
-from analytics.tracks import Tracks, name_of, said_where, tracks_of
+from analytics.tracks import Longs, Tracks, name_of
 from analytics.vessel_wording import between, duration, knots, told, who
-from analytics.vessels import FISHING, ClaimParameters, Claims, Said
+from analytics.vessels import ClaimParameters, Claims
 from analytics.wording import place
 from analytics.zones import inside
 from layers.text import Text
@@ -60,6 +63,16 @@ class ClosedZoneFishingParameters(ClaimParameters):
     confidence: float = Field(default=0.6, ge=0, le=1)
 
 
+class Work(NamedTuple):
+    """A position of work: ms, metres, score, id."""
+
+    t: int
+    x: float
+    y: float
+    score: float
+    pid: str
+
+
 @register
 class ClosedZoneFishing(Rule):
     """See the module."""
@@ -71,7 +84,7 @@ class ClosedZoneFishing(Rule):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._names = Names(self.parameters.names)
+        self._names = Names.under(self.parameters.names)
         self._claims = Claims(self._names, self.parameters)
         self._registers = RegistersByDay(self.references, self._names)
         self._closed = self.references.zones_of(self.parameters.zone_kinds)
@@ -85,28 +98,27 @@ class ClosedZoneFishing(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in."""
-        tracks = self._boats(tracks_of(columns))
+        boats = boats_of(columns, self._claims, state["past"], self._version)
+        tracks, features = boats.tracks, boats.features
         if not len(tracks.rows):
             return []
-        features = features_of.update(state["past"], _columns(tracks))
         within, zones = self._within(tracks)
         speed = tracks.take("sog_mps")
         slow, fast = self.parameters.speed_mps
         with np.errstate(invalid="ignore"):
             at_work = np.isnan(speed) | ((speed >= slow) & (speed <= fast))
-        fishes = within & at_work & ~lying(features)
-        score = np.zeros(len(fishes))
-        score[fishes] = self._model.score(features[fishes])
-        fishes &= score >= self.parameters.min_score
+        score = boats.score(self._model, within & at_work & ~lying(features))
+        fishes = score >= self.parameters.min_score
         events = []
         for track, key in enumerate(tracks.keys):
             first, end = int(tracks.bounds[track]), int(tracks.bounds[track + 1])
-            if not fishes[first:end].any() and key not in state["spells"]:
+            places = first + np.flatnonzero(fishes[first:end])
+            if not len(places) and key not in state["spells"]:
                 continue
-            for at in (first + np.flatnonzero(fishes[first:end])).tolist():
+            for at, fix in zip(places.tolist(), _works(tracks, places, score), strict=True):
                 self._rest(state["spells"], key, at - first)
                 first = at + 1
-                if self._work(state["spells"], tracks, key, at, float(score[at]), zones[:, at]):
+                if self._work(state["spells"], key, fix, zones[:, at]):
                     reasons = self._model.reasons(features[at], 3)
                     events.append(self._tell(tracks, track, at, state["spells"][key], reasons))
             self._rest(state["spells"], key, end - first)
@@ -119,17 +131,6 @@ class ClosedZoneFishing(Rule):
         for key in [name for name, one in state["spells"].items() if one["last"] < oldest]:
             del state["spells"][key]
         return []
-
-    def _boats(self, tracks: Tracks) -> Tracks:
-        """Positions at which a vessel claimed to be a fishing boat."""
-
-        def claims(said: Statics | None) -> bool:
-            own = None if said is None else Said(name=said.name, ship_type=said.ship_type)
-            return self._claims.of(own) == FISHING
-
-        chosen = said_where(tracks.columns, claims)[tracks.rows]
-        kept = np.concatenate([[0], np.cumsum(chosen)])[tracks.bounds]
-        return Tracks(tracks.columns, tracks.rows[chosen], np.unique(kept).astype(np.int64))
 
     def _within(self, tracks: Tracks) -> tuple[Bools, Bools]:
         days = city_days(tracks.take("t"), self.references.zone)
@@ -146,13 +147,9 @@ class ClosedZoneFishing(Rule):
             if one["away"] >= self.parameters.exit_fixes:
                 del spells[key]
 
-    def _work(
-        self, spells: State, tracks: Tracks, key: str, at: int, score: float, zones: Bools
-    ) -> bool:
+    def _work(self, spells: State, key: str, fix: Work, zones: Bools) -> bool:
         """Take a position of work in; whether it completes a spell."""
-        p, row = self.parameters, int(tracks.rows[at])
-        columns = tracks.columns
-        t, x, y = int(columns["t"][row]), float(columns["x"][row]), float(columns["y"][row])
+        p, (t, x, y, score, pid) = self.parameters, fix
         one = spells.get(key)
         if one is None or t - one["last"] > p.max_gap_s * 1000:
             one = {"start": t, "last": t, "x": x, "y": y, "length": 0.0, "fixes": 0, "scores": 0.0}
@@ -165,7 +162,7 @@ class ClosedZoneFishing(Rule):
                 if within and zone.zone_id not in one["zones"]:
                     one["zones"] = sorted({*one["zones"], zone.zone_id})
             if len(one["points"]) < _MOST_POINTS:
-                one["points"].append(str(tracks.columns["pid"][row]))
+                one["points"].append(pid)
         enough = (
             not one["told"]
             and t - one["start"] > p.min_duration_s * 1000
@@ -264,13 +261,12 @@ class ClosedZoneFishing(Rule):
         )
 
 
-def _columns(tracks: Tracks) -> Columns:
-    """Columns for the features, each track a mover of its own."""
-    keys = np.empty(len(tracks.keys), object)
-    keys[:] = tracks.keys
-    names = ("t", "x", "y", "sog_mps", "cog_deg")
-    own: Columns = {"mover": np.repeat(keys, np.diff(tracks.bounds))}
-    return own | {name: tracks.take(name) for name in names}
+def _works(tracks: Tracks, places: Longs, score: Floats) -> Iterator[Work]:
+    """Take the positions at places of the tracks' rows."""
+    rows = tracks.rows[places]
+    own = [tracks.columns[name][rows].tolist() for name in ("t", "x", "y")]
+    pids = tracks.columns["pid"][rows].tolist()
+    return map(Work._make, zip(*own, score[places].tolist(), pids, strict=True))
 
 
 _DOUBTS = (

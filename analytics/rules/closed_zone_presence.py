@@ -91,7 +91,7 @@ class ClosedZonePresence(Rule):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._claims = Claims(Names(self.parameters.names), self.parameters)
+        self._claims = Claims(Names.under(self.parameters.names), self.parameters)
         closed = self.references.zones_of(self.parameters.zone_kinds)
         self._closed = len(closed)
         self._zones = (*closed, *self.references.zones_of(self.parameters.exempt_kinds))

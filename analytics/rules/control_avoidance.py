@@ -52,7 +52,7 @@ class ControlAvoidance(Rule):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._claims = Claims(Names(self.parameters.names), self.parameters)
+        self._claims = Claims(Names.under(self.parameters.names), self.parameters)
         self._controlled = self.references.zones_of(self.parameters.zone_kinds)
         self._control = self.references.zones_of(self.parameters.control_kinds)
 

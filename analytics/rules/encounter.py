@@ -22,6 +22,7 @@ from scipy.spatial import KDTree
 
 from analytics.calendar import city_days
 from analytics.event import Event, Evidence, above, below
+from analytics.rounding import rounded
 from analytics.rule import Columns, Parameters, Rule, State, register
 from analytics.rules.loitering import LYING
 from analytics.tracks import Tracks, forget, tracks_of
@@ -91,14 +92,13 @@ class Encounter(Rule):
         tracks = tracks_of(columns)
         if not len(tracks.rows):
             return []
-        new = self._spots(state["last"], tracks)
         events = []
-        for slot in sorted(new):
-            held = [Spot(*one) for one in state["slots"].get(str(slot), [])]
-            spots = held + sorted(new[slot])
-            state["slots"][str(slot)] = [tuple(spot) for spot in spots]
+        for slot, new in self._spots(state["last"], tracks):
+            held = state["slots"].get(str(slot), [])
+            spots = state["slots"][str(slot)] = [*held, *new]
             for i, j, far in _touches(spots, len(held), self.parameters.max_distance_m):
-                event = self._touch(state["runs"], slot, spots[i], spots[j], far)
+                a, b = Spot(*spots[i]), Spot(*spots[j])
+                event = self._touch(state["runs"], slot, a, b, far)
                 events += [] if event is None else [event]
         return events
 
@@ -114,8 +114,8 @@ class Encounter(Rule):
             del state["runs"][pair]
         return []
 
-    def _spots(self, last: State, tracks: Tracks) -> dict[int, list[Spot]]:
-        """Slow vessels outside of exempt places at the slots between their positions."""
+    def _spots(self, last: State, tracks: Tracks) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+        """Slots between positions, and at each the slow vessels outside of exempt places."""
         a, b = self._pairs(last, tracks)
         names = ("t", "x", "y", "lon", "lat")
         start = {name: np.array(values) for name, values in zip(names, a, strict=True)}
@@ -139,23 +139,27 @@ class Encounter(Rule):
         counts = self.applies(days)
         if self._exempt and len(own):
             counts &= ~inside_at(self._exempt, at["lon"], at["lat"], days).any(axis=0)
-        chosen = np.flatnonzero(counts)
-        places, own = {n: values[chosen].tolist() for n, values in at.items()}, own[chosen]
-        found: dict[int, list[Spot]] = {}
-        for k, (one, when) in enumerate(
-            zip(_ends(tracks, b[own]), slot[chosen].tolist(), strict=True)
-        ):
-            spot = Spot(
-                one[0],
-                round(places["x"][k], 2),
-                round(places["y"][k], 2),
-                round(places["lon"][k], 7),
-                round(places["lat"][k], 7),
-                round(float(speed[own[k]]), 3),
-                *one[1:],
+        track = np.searchsorted(tracks.bounds, b[own], side="right") - 1
+        ranks = np.argsort(np.argsort(np.array(tracks.keys)))
+        order = np.lexsort((ranks[track], slot))
+        order = order[counts[order]]
+        places = (
+            rounded(at[n][order], digits).tolist()
+            for n, digits in (("x", 2), ("y", 2), ("lon", 7), ("lat", 7))
+        )
+        spots = list(
+            zip(
+                [tracks.keys[number] for number in track[order].tolist()],
+                *places,
+                rounded(speed[own[order]], 3).tolist(),
+                *_ends(tracks.columns, tracks.rows[b[own[order]]]),
+                strict=True,
             )
-            found.setdefault(when, []).append(spot)
-        return found
+        )
+        slots, starts = np.unique(slot[order], return_index=True)
+        ends = [*starts[1:].tolist(), len(spots)]
+        for when, first, end in zip(slots.tolist(), starts.tolist(), ends, strict=bool(spots)):
+            yield when, spots[first:end]
 
     def _pairs(self, last: State, tracks: Tracks) -> tuple[list[npt.NDArray[Any]], Longs]:
         """Each position and the one before it in its track, the ones held from before included."""
@@ -247,29 +251,29 @@ class Encounter(Rule):
         return self.event(both[0], span, point, p.confidence, evidence, sentence, both, pair)
 
 
-def _ends(tracks: Tracks, places: Longs) -> Iterator[tuple[str, bool, str, str, int]]:
-    """Track, whether lying, id, name and type of ship at places of the tracks' rows."""
-    rows = tracks.rows[places]
-    track = np.searchsorted(tracks.bounds, places, side="right") - 1
-    lying = np.isin(tracks.columns["nav"][rows], LYING)
-    pids, said = tracks.columns["pid"][rows], tracks.columns["said"][rows]
-    for number, lies, pid, own in zip(track.tolist(), lying.tolist(), pids, said, strict=True):
-        name, kind = ("", 0) if own is None else (own.name, own.ship_type)
-        yield tracks.keys[number], lies, str(pid), name, kind
+def _ends(columns: Columns, rows: Longs) -> Iterator[list[Any]]:
+    """Whether lying, id, name and type of ship in rows, a list of each."""
+    yield np.isin(columns["nav"][rows], LYING).tolist()
+    yield columns["pid"][rows].tolist()
+    _, one, number = np.unique(columns["version"][rows], return_index=True, return_inverse=True)
+    said = columns["said"][rows[one]].tolist()
+    for name, missing in (("name", ""), ("ship_type", 0)):
+        values = [missing if own is None else getattr(own, name) for own in said]
+        yield [values[n] for n in number.tolist()]
 
 
-def _touches(spots: list[Spot], held: int, within_m: float) -> list[tuple[int, int, float]]:
+def _touches(spots: list[Any], held: int, within_m: float) -> list[tuple[int, int, float]]:
     """Pairs within a distance of which at least one is not held from before, in order of tracks."""
     if len(spots) < 2:
         return []
-    xy = np.array([(spot.x, spot.y) for spot in spots])
+    xy = np.array([spot[1:3] for spot in spots])
     finite = np.isfinite(xy).all(axis=1)
     own = np.flatnonzero(finite)
     pairs = own[KDTree(xy[own]).query_pairs(within_m, output_type="ndarray")]
     pairs = pairs[pairs.max(axis=1, initial=-1) >= held]
     far = np.hypot(*(xy[pairs[:, 0]] - xy[pairs[:, 1]]).T)
     found = [(int(i), int(j), float(d)) for (i, j), d in zip(pairs, far, strict=True)]
-    return sorted(found, key=lambda pair: sorted((spots[pair[0]].track, spots[pair[1]].track)))
+    return sorted(found, key=lambda pair: sorted((spots[pair[0]][0], spots[pair[1]][0])))
 
 
 _DOUBTS = (

@@ -7,7 +7,6 @@ nothing.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,8 +46,7 @@ class NameMmsiMismatch(Rule):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._names = Names(self.parameters.names)
-        self._claims_fishing = lru_cache(maxsize=65_536)(self._names.claims_fishing)
+        self._names = Names.under(self.parameters.names)
         self._registers = RegistersByDay(self.references, self._names)
 
     def start(self) -> State:
@@ -63,7 +61,7 @@ class NameMmsiMismatch(Rule):
         events = []
         for row, day, counted in zip(rows.tolist(), days.tolist(), counts.tolist(), strict=True):
             said: Statics | None = columns["said"][row]
-            if said is None or not counted or not self._claims_fishing(said.name):
+            if said is None or not counted or not self._names.claims_fishing(said.name):
                 continue
             mmsi = str(columns["mover"][row])
             name = "|".join(self._names.keys(said.name))

@@ -10,7 +10,8 @@ was taken by another comes back, ``resumptions`` times within ``window_s``, from
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -20,9 +21,9 @@ from analytics.calendar import city_day
 from analytics.event import Event, Evidence, above
 from analytics.preparation.statics import Statics
 from analytics.rule import Columns, Parameters, Rule, State, register
-from analytics.tracks import distance_m, name_of
+from analytics.tracks import Longs, distance_m, haversine_m, name_of
 from analytics.vessel_wording import between, told, who
-from analytics.vessels import Fix, fix_at, usable_fixes
+from analytics.vessels import Fix, fixes_at, usable_fixes
 from layers.text import Text
 
 _MOST_TURNS = 20
@@ -36,6 +37,36 @@ class SharedMmsiParameters(Parameters):
     min_distance_m: float = Field(default=5000, gt=0)
     min_fixes: int = Field(default=5, ge=1)
     confidence: float = Field(default=0.85, ge=0, le=1)
+
+
+class Switch(NamedTuple):
+    """A position that may be in another segment than the one before it, metres away."""
+
+    segment: int
+    row: int
+    fix: Fix
+    before: Fix | None
+    away_m: float
+
+    def after(self, last: list[Any] | None) -> Switch:
+        """The same behind a position held from an earlier batch."""
+        before = None if last is None else Fix(*last)
+        away_m = 0.0 if before is None else distance_m(self.fix, before)
+        return self._replace(before=before, away_m=away_m)
+
+
+def _switches(columns: Columns, rows: Longs, places: Longs) -> Iterator[Switch]:
+    """Take switches from places of rows, with the row before each, whoever's it is."""
+    own, before = rows[places], rows[places - 1]
+    lon, lat = columns["lon"], columns["lat"]
+    return map(
+        Switch,
+        columns["segment"][own].tolist(),
+        own.tolist(),
+        fixes_at(columns, own),
+        fixes_at(columns, before),
+        haversine_m(lon[own], lat[own], lon[before], lat[before]).tolist(),
+    )
 
 
 @register
@@ -63,21 +94,25 @@ class SharedMmsi(Rule):
         mover, segment = columns["mover"][rows], columns["segment"][rows]
         bounds = [0, *(1 + np.flatnonzero(mover[1:] != mover[:-1])).tolist(), len(rows)]
         changed = np.concatenate([[True], segment[1:] != segment[:-1]])
+        changed[bounds[:-1]] = True
+        switches = _switches(columns, rows, np.flatnonzero(changed))
+        lasts = fixes_at(columns, rows[np.array(bounds[1:]) - 1])
         events: list[Event] = []
-        for first, end in itertools.pairwise(bounds):
+        for (first, end), last in zip(itertools.pairwise(bounds), lasts, strict=True):
             mmsi = str(mover[first])
             own = state["movers"].setdefault(
                 mmsi, {"now": -1, "fixes": 0, "last": None, "others": {}, "back": []}
             )
             starts = (first + np.flatnonzero(changed[first:end])).tolist()
             for at, stop in itertools.pairwise([*starts, end]):
-                before = own["last"] if at == first else list(fix_at(columns, int(rows[at - 1])))
-                if int(segment[at]) != own["now"]:
-                    row = int(rows[at])
-                    event = self._switch(mmsi, own, int(segment[at]), before, row, columns)
+                switch = next(switches)
+                if at == first:
+                    switch = switch.after(own["last"])
+                if switch.segment != own["now"]:
+                    event = self._switch(mmsi, own, switch, columns)
                     events += [] if event is None else [event]
                 own["fixes"] += stop - at
-            own["last"] = list(fix_at(columns, int(rows[end - 1])))
+            own["last"] = list(last)
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -91,41 +126,31 @@ class SharedMmsi(Rule):
                 del state["movers"][mmsi]
         return []
 
-    def _switch(
-        self,
-        mmsi: str,
-        own: State,
-        segment: int,
-        before: list[Any] | None,
-        row: int,
-        columns: Columns,
-    ) -> Event | None:
+    def _switch(self, mmsi: str, own: State, switch: Switch, columns: Columns) -> Event | None:
         """Another segment than before: note it, and tell once they have taken turns."""
-        fix, oldest = (
-            fix_at(columns, row),
-            float(columns["t"][row]) - self.parameters.window_s * 1000,
-        )
-        many = self.parameters.min_fixes
+        segment, row, fix, before, away_m = switch
+        oldest, many = fix.t - self.parameters.window_s * 1000, self.parameters.min_fixes
         heard = own["fixes"]
         if before is not None:
             own["others"][str(own["now"])] = [*before, heard]
         other, own["now"] = own["now"], segment
         seen = own["others"].pop(str(segment), None)
+        if seen is not None and seen[0] < oldest:
+            # As where a watermark passed in between: then it is forgotten.
+            seen = None
         own["fixes"] = 0 if seen is None else seen[6]
         own["back"] = [turn for turn in own["back"] if turn[0] >= oldest][-_MOST_TURNS:]
-        if before is None or seen is None or seen[0] < oldest:
+        if before is None or seen is None:
             return None
-        if min(heard, own["fixes"]) >= many:
-            away = distance_m(fix, Fix(*before))
-            if away >= self.parameters.min_distance_m:
-                own["back"].append([fix.t, away, seen[0], seen[5], before[5], fix.pid])
+        if min(heard, own["fixes"]) >= many and away_m >= self.parameters.min_distance_m:
+            own["back"].append([fix.t, away_m, seen[0], seen[5], before.pid, fix.pid])
         day = city_day(fix.t, self.references.zone)
         enough = len(own["back"]) >= self.parameters.resumptions
         if not enough or own.get("told") == day or not self.applies(np.array([day]))[0]:
             return None
         own["told"] = day
         pair = (f"{mmsi}/{other}", f"{mmsi}/{segment}")
-        return self._tell(mmsi, columns["said"][row], pair, own["back"], Fix(*before), fix)
+        return self._tell(mmsi, columns["said"][row], pair, own["back"], before, fix)
 
     def _tell(
         self,

@@ -98,7 +98,7 @@ class UnregisteredVessel(Rule):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._names = Names(self.parameters.names)
+        self._names = Names.under(self.parameters.names)
         self._claims = Claims(self._names, self.parameters)
         self._zones = self.references.zones_of(self.parameters.zone_kinds)
         self._registers = RegistersByDay(self.references, self._names)
