@@ -16,6 +16,7 @@ _EPOCH = date(1970, 1, 1)
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _QUARTER_MS = _HOUR_MS // 4
+_MOST_QUARTERS = 100_000
 
 
 @lru_cache(maxsize=16_384)
@@ -53,9 +54,20 @@ def clock_ms(t: Longs, zone: str) -> Longs:
 
 
 def _local(t: Longs, zone: str) -> Longs:
-    quarters, where = np.unique(t // _QUARTER_MS, return_inverse=True)
-    offsets = np.array([_offset_ms(int(q), zone) for q in quarters], np.int64)
-    return np.asarray(t + offsets[where.reshape(-1)], np.int64) if len(t) else t
+    if not len(t):
+        return t
+    quarters = t // _QUARTER_MS
+    first = int(quarters.min())
+    if int(quarters.max()) - first > _MOST_QUARTERS:
+        known, where = np.unique(quarters, return_inverse=True)
+        offsets = np.array([_offset_ms(int(q), zone) for q in known], np.int64)
+    else:
+        # A table of all quarters between is made faster than the times are sorted.
+        where = quarters - first
+        offsets = np.zeros(int(where.max()) + 1, np.int64)
+        for place in np.flatnonzero(np.bincount(where)).tolist():
+            offsets[place] = _offset_ms(first + place, zone)
+    return np.asarray(t + offsets[where.reshape(-1)], np.int64)
 
 
 def city_day(t: int, zone: str) -> int:

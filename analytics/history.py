@@ -17,6 +17,7 @@ from layers.positions import PositionStore
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
 ROWS_AT_ONCE = 50_000
+_FIXES = ["lon", "lat", "sog_mps", "cog_deg", "nav", "quality"]
 
 
 def vessel_batches(
@@ -34,9 +35,14 @@ def vessel_batches(
         start = first if start_ms is None else max(first, start_ms)
         end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
         if start < end:
-            fixes = positions.scan("ais", start_ms=start, end_ms=end)
-            said = positions.scan("ais_identity", start_ms=start, end_ms=end)
-            yield feeds.ais_columns(fixes, said, crs)
+            yield _columns(positions, crs, start, end)
+
+
+def _columns(positions: PositionStore, crs: str, start_ms: int, end_ms: int) -> Columns:
+    # Tables are let go before anyone works on what was made of them.
+    fixes = positions.scan("ais", start_ms=start_ms, end_ms=end_ms, columns=_FIXES)
+    said = positions.scan("ais_identity", start_ms=start_ms, end_ms=end_ms)
+    return feeds.ais_columns(fixes, said, crs)
 
 
 def truck_batches(

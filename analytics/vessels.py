@@ -28,6 +28,7 @@ from analytics.rule import Columns, Parameters, Rule, State
 
 UNKNOWN, FISHING, OTHER = "unknown", "fishing", "other"
 Longs = npt.NDArray[np.int64]
+_TOLD = ("name", "callsign", "ship_type", "destination")
 _NO_INDEX: Longs = np.empty(0, np.int64)
 
 
@@ -152,11 +153,11 @@ def follow(
     in these rows.
     """
     bounds = segments(columns)
-    said_rows = np.flatnonzero(columns["kind"] == IDENTITY)
-    said_bounds = np.searchsorted(said_rows, bounds)
-    said = _Said(columns, said_rows)
     t = columns["t"]
     lapses = 1 + np.flatnonzero(np.diff(t) > claims.silence_ms)
+    said_rows = _telling(columns, bounds, lapses)
+    said_bounds = np.searchsorted(said_rows, bounds)
+    said = _Said(columns, said_rows)
     lapse_bounds = np.searchsorted(lapses, bounds, side="right")
     usable = usable_fixes(columns)
     blocks: list[Block] = []
@@ -176,6 +177,21 @@ def follow(
             ends = [row for row, _ in changes] + [end]
             blocks += _blocks(claims, mover, spans, ends, columns, usable, by_segment)
     return blocks
+
+
+def _telling(columns: Columns, bounds: Longs, lapses: Longs) -> Longs:
+    """Identity rows that do not just repeat their mover's last one since a long silence."""
+    said = np.flatnonzero(columns["kind"] == IDENTITY)
+    if not len(said):
+        return said
+    cuts = np.union1d(bounds, lapses)
+    stretch = np.searchsorted(cuts, said, side="right")
+    repeats = stretch[1:] == stretch[:-1]
+    for name in _TOLD:
+        values = columns[name][said]
+        repeats &= np.asarray(values[1:] == values[:-1], bool)
+    telling: Longs = said[np.append(True, ~repeats)]
+    return telling
 
 
 def _still_held(known: State, mover: str, oldest_ms: int) -> Said | None:
@@ -227,8 +243,7 @@ class _Said:
 
     def __init__(self, columns: Columns, rows: Longs) -> None:
         self._rows = rows.tolist()
-        names = ("name", "callsign", "ship_type", "destination", "t", "pid")
-        self._values = [columns[name][rows].tolist() for name in names]
+        self._values = [columns[name][rows].tolist() for name in (*_TOLD, "t", "pid")]
 
     def changes(
         self, before: Said | None, first: int, last: int, lapses: Sequence[int]

@@ -16,8 +16,7 @@ told whose entry in that day's register names another gear; of boats in no regis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +28,7 @@ from analytics.content import content_version
 from analytics.event import Event, Evidence, Measure, above
 from analytics.fishing import features as features_of
 from analytics.fishing.boats import boats_of
-from analytics.fishing.features import Floats
+from analytics.fishing.features import Floats, Matrix
 from analytics.fishing.model import Reason, load, lying
 from analytics.names import Names
 from analytics.preparation.statics import Statics
@@ -45,6 +44,8 @@ from layers.text import Text
 
 _MOST_POINTS = 60
 Bools = npt.NDArray[np.bool_]
+# A position of work: ms, x and y in metres, score, id.
+Work = tuple[int, float, float, float, str]
 
 
 class ClosedZoneFishingParameters(ClaimParameters):
@@ -61,16 +62,6 @@ class ClosedZoneFishingParameters(ClaimParameters):
     max_gap_s: float = Field(default=1800, gt=0)
     exit_fixes: int = Field(default=5, ge=1)
     confidence: float = Field(default=0.6, ge=0, le=1)
-
-
-class Work(NamedTuple):
-    """A position of work: ms, metres, score, id."""
-
-    t: int
-    x: float
-    y: float
-    score: float
-    pid: str
 
 
 @register
@@ -109,18 +100,21 @@ class ClosedZoneFishing(Rule):
             at_work = np.isnan(speed) | ((speed >= slow) & (speed <= fast))
         score = boats.score(self._model, within & at_work & ~lying(features))
         fishes = score >= self.parameters.min_score
+        chosen = np.flatnonzero(fishes)
+        places, works = chosen.tolist(), _works(tracks, chosen, score)
+        cuts = np.searchsorted(chosen, tracks.bounds).tolist()
         events = []
         for track, key in enumerate(tracks.keys):
             first, end = int(tracks.bounds[track]), int(tracks.bounds[track + 1])
-            places = first + np.flatnonzero(fishes[first:end])
-            if not len(places) and key not in state["spells"]:
+            own = slice(*cuts[track : track + 2])
+            if own.start == own.stop and key not in state["spells"]:
                 continue
-            for at, fix in zip(places.tolist(), _works(tracks, places, score), strict=True):
+            for at, fix in zip(places[own], works[own], strict=True):
                 self._rest(state["spells"], key, at - first)
                 first = at + 1
                 if self._work(state["spells"], key, fix, zones[:, at]):
-                    reasons = self._model.reasons(features[at], 3)
-                    events.append(self._tell(tracks, track, at, state["spells"][key], reasons))
+                    spell = state["spells"][key]
+                    events.append(self._tell(tracks, track, at, spell, features[at]))
             self._rest(state["spells"], key, end - first)
         return [event for event in events if event is not None]
 
@@ -178,7 +172,7 @@ class ClosedZoneFishing(Rule):
         return next((entry for entry in found if entry is not None), index.by_mmsi(mmsi))
 
     def _tell(
-        self, tracks: Tracks, track: int, at: int, spell: State, reasons: list[Reason]
+        self, tracks: Tracks, track: int, at: int, spell: State, features: Matrix
     ) -> Event | None:
         p, fix, mmsi = self.parameters, tracks.fix(at), tracks.movers[track]
         said: Statics = tracks.columns["said"][int(tracks.rows[at])]
@@ -192,6 +186,7 @@ class ClosedZoneFishing(Rule):
             # The spell was held while its zone was taken off the map.
             return None
         seconds = (fix.t - spell["start"]) / 1000
+        reasons = self._model.reasons(features, 3)
         evidence = Evidence(
             measures=(
                 above("fishing_like_time", seconds, "s", p.min_duration_s),
@@ -261,12 +256,12 @@ class ClosedZoneFishing(Rule):
         )
 
 
-def _works(tracks: Tracks, places: Longs, score: Floats) -> Iterator[Work]:
+def _works(tracks: Tracks, places: Longs, score: Floats) -> list[Work]:
     """Take the positions at places of the tracks' rows."""
     rows = tracks.rows[places]
     own = [tracks.columns[name][rows].tolist() for name in ("t", "x", "y")]
     pids = tracks.columns["pid"][rows].tolist()
-    return map(Work._make, zip(*own, score[places].tolist(), pids, strict=True))
+    return list(zip(*own, score[places].tolist(), pids, strict=True))
 
 
 _DOUBTS = (

@@ -22,7 +22,7 @@ from analytics.preparation.statics import Statics
 from analytics.rule import Columns, Rule, State, register
 from analytics.tracks import Tracks, name_of, said_where, tracks_of
 from analytics.vessel_wording import between, duration, told, who
-from analytics.vessels import FISHING, ClaimParameters, Claims, Fix, Said
+from analytics.vessels import FISHING, ClaimParameters, Claims, Fix, Said, fixes_at
 from analytics.wording import place
 from analytics.zones import inside
 from layers.text import Text
@@ -74,11 +74,13 @@ class ControlAvoidance(Rule):
         counts = self.applies(days) & said_where(columns, self._fishes)[tracks.rows]
         entered = np.asarray(within.any(axis=0))
         checked = np.asarray(inside(self._control, columns, tracks.rows, days).any(axis=0))
+        busy = np.logical_or.reduceat(entered | checked, tracks.bounds[:-1]).tolist()
+        lasts = fixes_at(columns, tracks.rows[tracks.bounds[1:] - 1])
         events = []
         for track, key in enumerate(tracks.keys):
             first, end = int(tracks.bounds[track]), int(tracks.bounds[track + 1])
             own = state["tracks"].setdefault(key, {"last": None, "in": False, "seen": 0})
-            if entered[first:end].any() or checked[first:end].any():
+            if busy[track]:
                 for at in range(first, end):
                     known = self._step(own, tracks, at, bool(entered[at]), bool(checked[at]))
                     if known and counts[at]:
@@ -86,7 +88,7 @@ class ControlAvoidance(Rule):
                         events.append(self._tell(tracks, track, at, own, zones))
             else:
                 own.pop("entry", None)
-                own["last"], own["in"] = list(tracks.fix(end - 1)), False
+                own["last"], own["in"] = list(lasts[track]), False
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:

@@ -25,9 +25,9 @@ from analytics.preparation.statics import Statics
 from analytics.reception_model import RESOLUTION
 from analytics.rule import Columns, Parameters, Rule, State, register
 from analytics.rules.loitering import LYING
-from analytics.tracks import Tracks, by_mover, distance_m, forget, name_of
+from analytics.tracks import Longs, Tracks, by_mover, distance_m, forget, name_of
 from analytics.vessel_wording import between, duration, knots, told, who
-from analytics.vessels import Fix
+from analytics.vessels import Fix, fixes_at
 from analytics.wording import place
 from analytics.zones import near
 from layers import h3grid
@@ -84,10 +84,11 @@ class DarkGap(Rule):
         events = []
         for at in np.flatnonzero(waits > limit).tolist():
             own = heard.track_of(at)
-            before = held[own] if at == heard.bounds[own] else _record(heard, at - 1)
+            before = (
+                held[own] if at == heard.bounds[own] else _records(heard, np.array([at - 1]))[0]
+            )
             events.append(self._judge(heard, heard.movers[own], before, at))
-        for mover, end in zip(heard.movers, heard.bounds[1:].tolist(), strict=True):
-            last[mover] = _record(heard, end - 1)
+        last.update(zip(heard.movers, _records(heard, heard.bounds[1:] - 1), strict=True))
         return [event for event in events if event is not None]
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -181,11 +182,10 @@ class DarkGap(Rule):
         return self.event(mmsi, (start.t, fix.t), line, p.confidence, evidence, sentence)
 
 
-def _record(tracks: Tracks, at: int) -> list[Any]:
-    row = int(tracks.rows[at])
-    columns = tracks.columns
-    spot: list[Any] = [float(columns["x"][row]), float(columns["y"][row])]
-    return [*tracks.fix(at), *spot, int(columns["nav"][row]), int(columns["segment"][row])]
+def _records(tracks: Tracks, places: Longs) -> list[list[Any]]:
+    rows, columns = tracks.rows[places], tracks.columns
+    more = (columns[name][rows].tolist() for name in ("x", "y", "nav", "segment"))
+    return [[*fix, *rest] for fix, *rest in zip(fixes_at(columns, rows), *more, strict=True)]
 
 
 _DOUBTS = (

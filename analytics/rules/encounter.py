@@ -32,6 +32,7 @@ from analytics.zones import inside_at
 from layers.text import Text
 
 Longs = npt.NDArray[np.int64]
+_PLACE = ("t", "x", "y", "lon", "lat")
 
 
 class EncounterParameters(Parameters):
@@ -117,24 +118,25 @@ class Encounter(Rule):
     def _spots(self, last: State, tracks: Tracks) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         """Slots between positions, and at each the slow vessels outside of exempt places."""
         a, b = self._pairs(last, tracks)
-        names = ("t", "x", "y", "lon", "lat")
-        start = {name: np.array(values) for name, values in zip(names, a, strict=True)}
-        end = {name: tracks.take(name)[b] for name in names}
-        wait = (end["t"] - start["t"]) / 1000
-        far = np.hypot(end["x"] - start["x"], end["y"] - start["y"])
+        start = dict(zip(_PLACE, a, strict=True))
+        wait = (tracks.take("t")[b] - start["t"]) / 1000
+        far = np.hypot(tracks.take("x")[b] - start["x"], tracks.take("y")[b] - start["y"])
         with np.errstate(divide="ignore", invalid="ignore"):
             speed = far / wait
-        slow = (
+        first = start["t"] // self._step_ms + 1
+        count = tracks.take("t")[b] // self._step_ms + 1 - first
+        slow = np.flatnonzero(
             (wait > 0)
             & (wait <= self.parameters.max_gap_s)
             & (speed <= self.parameters.max_speed_mps)
+            & (count > 0)
         )
-        first, stop = start["t"] // self._step_ms + 1, end["t"] // self._step_ms + 1
-        count = np.where(slow, stop - first, 0)
-        own = np.repeat(np.arange(len(count)), count)
-        slot = first[own] + np.arange(len(own)) - np.repeat(np.cumsum(count) - count, count)
+        first, count = first[slow], count[slow]
+        own = np.repeat(slow, count)
+        slot = np.repeat(first - np.cumsum(count) + count, count) + np.arange(len(own))
         share = (slot * self._step_ms - start["t"][own]) / (1000 * wait[own])
-        at = {n: start[n][own] + share * (end[n][own] - start[n][own]) for n in names[1:]}
+        at = {n: start[n][own] for n in _PLACE[1:]}
+        at = {n: v + share * (tracks.take(n)[b[own]] - v) for n, v in at.items()}
         days = city_days(slot * self._step_ms, self.references.zone)
         counts = self.applies(days)
         if self._exempt and len(own):
@@ -166,11 +168,10 @@ class Encounter(Rule):
         ends = np.ones(len(tracks.rows), bool)
         ends[tracks.bounds[:-1]] = False
         within = np.flatnonzero(ends)
-        names = ("t", "x", "y", "lon", "lat")
-        taken = [tracks.take(name) for name in names]
+        taken = [tracks.take(name) for name in _PLACE]
         held = [last.get(key) for key in tracks.keys]
         entering = [k for k, one in enumerate(held) if one is not None]
-        before = np.array([held[k] for k in entering], np.float64).reshape(-1, len(names))
+        before = np.array([held[k] for k in entering], np.float64).reshape(-1, len(_PLACE))
         firsts = tracks.bounds[:-1][entering]
         a = [
             np.concatenate([values[within - 1], before[:, n].astype(values.dtype)])

@@ -95,7 +95,8 @@ class MultiMmsi(Rule):
                 continue
             for key in keys:
                 heard = touched[key] = state["keys"].setdefault(key, {})
-                for other in sorted(heard.keys() - {mmsi}):
+                others = heard.keys() - {mmsi} if len(heard) > (mmsi in heard) else ()
+                for other in sorted(others):
                     last = heard[other] = _heard(columns, heard[other])
                     pair = "|".join(sorted((mmsi, other)))
                     fresh = when - last[0] <= self.parameters.window_s * 1000
