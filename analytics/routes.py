@@ -109,7 +109,6 @@ def matched(columns: Columns, roads: Roads) -> Matched:
     return Matched(columns, *picked)
 
 
-
 class Steps:
     """Matched fixes of a batch and the step that leads to each.
 

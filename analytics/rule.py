@@ -90,7 +90,11 @@ class Rule(ABC):
         self.parameters: Any = self.parameters_model.model_validate(declaration.parameters)
 
     def start(self) -> State:
-        """State before the first row: plain dicts, lists, numbers and texts, as JSON keeps them."""
+        """State before the first row: plain dicts, lists, numbers and texts, as JSON keeps them.
+
+        A tuple in it is never changed in place, which spares a live feed looking (see
+        `analytics.state`). Names of the first level hold no ``/``.
+        """
         return {}
 
     @abstractmethod
@@ -181,8 +185,8 @@ def register(rule: _R) -> _R:
     return rule
 
 
-def dump_state(state: State) -> bytes:
-    """Write a state as JSON with sorted keys; arrays of numbers become lists."""
+def dump_state(state: Any) -> bytes:
+    """Write a state, or a part of one, as JSON with sorted keys; arrays of numbers become lists."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
     return orjson.dumps(state, option=options)
 

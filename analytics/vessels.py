@@ -35,7 +35,7 @@ _NO_INDEX: Longs = np.empty(0, np.int64)
 class Said(NamedTuple):
     """What a vessel last said of itself; ``t`` and ``pid`` are of the message that changed it.
 
-    A state keeps it as a list, with the time of the mover's last row behind it.
+    A state keeps it as a tuple, with the time of the mover's last row behind it.
     """
 
     name: str = ""
@@ -159,23 +159,27 @@ def follow(
     said_bounds = np.searchsorted(said_rows, bounds)
     said = _Said(columns, said_rows)
     lapse_bounds = np.searchsorted(lapses, bounds, side="right")
-    usable = usable_fixes(columns)
+    fixes = _Fixes(columns, bounds, by_segment)
+    movers, starts = columns["mover"][bounds[:-1]].tolist(), t[bounds[:-1]].tolist()
+    lasts, rows = t[bounds[1:] - 1].tolist(), bounds.tolist()
+    told, silences = said_bounds.tolist(), lapse_bounds.tolist()
     blocks: list[Block] = []
-    for k in range(len(bounds) - 1):
-        start, end = int(bounds[k]), int(bounds[k + 1])
-        mover = str(columns["mover"][start])
-        before = _still_held(known, mover, int(t[start]) - claims.silence_ms)
-        silent = lapses[lapse_bounds[k] : lapse_bounds[k + 1]]
-        silent = silent[silent < end].tolist()
-        changes = list(said.changes(before, int(said_bounds[k]), int(said_bounds[k + 1]), silent))
+    for k, mover in enumerate(movers):
+        start, end = rows[k], rows[k + 1]
+        before = _still_held(known, mover, starts[k] - claims.silence_ms)
+        changes: list[tuple[int, Said | None]] = []
+        if told[k] < told[k + 1] or silences[k] < silences[k + 1]:
+            silent = lapses[silences[k] : silences[k + 1]]
+            silent = silent[silent < end].tolist()
+            changes = list(said.changes(before, told[k], told[k + 1], silent))
         spans = [(start, before), *changes]
         if spans[-1][1] is not None:
-            known[mover] = [*spans[-1][1], int(t[end - 1])]
+            known[mover] = (*spans[-1][1], lasts[k])
         else:
             known.pop(mover, None)
         if any(claims.of(at) != OTHER for _, at in spans):
             ends = [row for row, _ in changes] + [end]
-            blocks += _blocks(claims, mover, spans, ends, columns, usable, by_segment)
+            blocks += _blocks(claims, mover, spans, ends, fixes, k)
     return blocks
 
 
@@ -210,32 +214,59 @@ def _blocks(
     mover: str,
     spans: Sequence[tuple[int, Said | None]],
     ends: Sequence[int],
-    columns: Columns,
-    usable: npt.NDArray[np.bool_],
-    by_segment: bool,
+    fixes: _Fixes,
+    number: int,
 ) -> Iterator[Block]:
     for (start, said), end in zip(spans, ends, strict=True):
         claim = claims.of(said)
         if claim == OTHER:
             yield Block(mover, start, end, said, claim, _NO_INDEX)
             continue
-        fixes = start + np.flatnonzero(usable[start:end])
-        parts = _by_segment(columns, fixes) if by_segment else [(0, fixes)]
-        for segment, own in parts:
-            yield Block(mover, start, end, said, claim, own, segment)
+        own = fixes.of(number) if len(spans) == 1 else fixes.between(start, end)
+        for segment, rows in fixes.parts(own, number):
+            yield Block(mover, start, end, said, claim, rows, segment)
 
 
-def _by_segment(columns: Columns, fixes: Longs) -> Iterator[tuple[int, Longs]]:
-    """Rows of each segment, in the order in which they begin; once without rows where none is."""
-    if "segment" not in columns or not len(fixes):
-        yield 0, fixes
-        return
-    own = columns["segment"][fixes]
-    if (own == own[0]).all():
-        yield int(own[0]), fixes
-        return
-    for segment in dict.fromkeys(own.tolist()):
-        yield segment, fixes[own == segment]
+class _Fixes:
+    """Rows of vessels' positions in a batch, found by mover and by span."""
+
+    def __init__(self, columns: Columns, bounds: Longs, by_segment: bool) -> None:
+        self._rows = np.flatnonzero(usable_fixes(columns))
+        self._cuts = np.searchsorted(self._rows, bounds).tolist()
+        self._segment: Longs | None = None
+        self._mixed: list[bool] = []
+        if by_segment and "segment" in columns:
+            self._segment = own = columns["segment"][self._rows]
+            another = np.append(False, own[1:] != own[:-1])
+            another[[cut for cut in self._cuts if cut < len(own)]] = False
+            changes = np.append(0, np.cumsum(another))[self._cuts]
+            self._mixed = (changes[1:] != changes[:-1]).tolist()
+
+    def of(self, number: int) -> slice:
+        """Places of a mover's rows."""
+        return slice(self._cuts[number], self._cuts[number + 1])
+
+    def between(self, start: int, end: int) -> slice:
+        """Places of the rows in [start, end)."""
+        return slice(*np.searchsorted(self._rows, (start, end)).tolist())
+
+    def parts(self, places: slice, number: int) -> Iterator[tuple[int, Longs]]:
+        """Rows of each segment, in the order in which they begin; once without rows where none is.
+
+        Parameters
+        ----------
+        places : of one mover, whose number it is.
+        """
+        rows = self._rows[places]
+        if self._segment is None or not len(rows):
+            yield 0, rows
+            return
+        own = self._segment[places]
+        if not self._mixed[number]:
+            yield int(own[0]), rows
+            return
+        for segment in dict.fromkeys(own.tolist()):
+            yield segment, rows[own == segment]
 
 
 class _Said:

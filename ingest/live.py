@@ -2,15 +2,14 @@
 
 The decoder is the one of files. Positions wait in a buffer until nothing older is to be expected,
 so that kernels get them in order of time; the buffer, the parts of unfinished messages and the
-offset are one state, to be committed with the events that were found: a process killed at any point
-goes on there, and loses and doubles nothing.
+offset are one state (see `ingest.live_state`), to be committed with the events that were found: a
+process killed at any point goes on there, and loses and doubles nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +17,25 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.decoders.ais import AisDecoder, AisOptions
+from ingest.decoders.ais import AisOptions
 from ingest.decoders.ais_batch import AisBatch
+from ingest.live_state import (
+    Chunks,
+    NotingDecoder,
+    pack_heard,
+    pack_table,
+    unpack_heard,
+    unpack_table,
+)
 from ingest.sources.line import Line
 from layers.feeds import Reject, Tally
 from layers.positions import FIXES, IDENTITIES
 
-MOST_ROWS, LONGEST_WAIT_S = 20_000, 1.0
+MOST_ROWS, LONGEST_WAIT_S = 20_000, 0.4
 LATENESS_MS = 10_000
 LAG_MS = 60_000
 Clock = Callable[[], int]
+_PLAIN = "plain"
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class LiveBatch:
     late : released positions that are older than an earlier watermark all the same.
     offset : bytes of the source behind the last line read; ``line`` the number of that line.
     tally, rejects : what became of the lines.
-    state : to be kept with the offset and given to `LiveDecoder.restore`.
+    state : parts to be kept with the offset and given to `LiveDecoder.restore`.
     """
 
     fixes: pa.Table
@@ -52,7 +60,7 @@ class LiveBatch:
     line: int
     tally: Tally
     rejects: list[Reject]
-    state: bytes
+    state: dict[str, bytes]
 
 
 class LiveDecoder:
@@ -75,11 +83,15 @@ class LiveDecoder:
         sources: Sequence[str] = (),
         lag_ms: int = LAG_MS,
     ) -> None:
-        self.decoder, self.lateness_ms = AisDecoder(options), lateness_ms
+        self.decoder, self.lateness_ms = NotingDecoder(options), lateness_ms
         self.sources, self.lag_ms = tuple(sources), lag_ms
         self.watermark_ms: int | None = None
         self.offset = self.line = 0
         self._fixes, self._identities = FIXES.empty_table(), IDENTITIES.empty_table()
+        self._heard = Chunks("heard", pack_heard, unpack_heard)
+        self._held = {
+            name: Chunks(name, pack_table, unpack_table) for name in ("fixes", "identities")
+        }
 
     def feed(self, lines: Iterable[Line], now_ms: int | None = None) -> LiveBatch:
         """Decode lines and release what is old enough.
@@ -118,42 +130,62 @@ class LiveDecoder:
         before = self.watermark_ms
         if until is not None and (before is None or until > before):
             self.watermark_ms = until
-        fixes, self._fixes = self._split(self._fixes, batch.fixes)
-        identities, self._identities = self._split(self._identities, batch.identities)
+        fixes, self._fixes = self._split("fixes", self._fixes, batch.fixes)
+        identities, self._identities = self._split("identities", self._identities, batch.identities)
+        if noted := self.decoder.noted:
+            self._heard.add(noted, max(noted.values()), self._all_heard)
+            self.decoder.noted = {}
+        self._heard.drop(self.decoder.heard_since_ms)
         late = 0 if before is None else int((fixes["t"].to_numpy() < before).sum())
         return LiveBatch(
             fixes, identities, self.watermark_ms, late, self.offset, self.line,
             batch.tally, batch.rejects, self.state(),
         )  # fmt: skip
 
-    def _split(self, held: pa.Table, fresh: pa.Table) -> tuple[pa.Table, pa.Table]:
-        table = pa.concat_tables([held, fresh])
+    def _split(self, name: str, held: pa.Table, fresh: pa.Table) -> tuple[pa.Table, pa.Table]:
+        table, chunks = pa.concat_tables([held, fresh]), self._held[name]
         if self.watermark_ms is None:
-            return table.slice(0, 0), table
-        ripe = pc.less(table["t"], self.watermark_ms)
-        order = [("t", "ascending"), ("mover", "ascending"), ("pid", "ascending")]
-        return table.filter(ripe).sort_by(order), table.filter(pc.invert(ripe))
+            ripe, waiting, new = table.slice(0, 0), table, fresh
+        else:
+            older = pc.less(table["t"], self.watermark_ms)
+            order = [("t", "ascending"), ("mover", "ascending"), ("pid", "ascending")]
+            ripe = table.filter(older).sort_by(order)
+            waiting = table.filter(pc.invert(older))
+            new = _from(fresh, self.watermark_ms)
+            chunks.drop(self.watermark_ms)
+        if new.num_rows:
+            chunks.add(new, _newest(new), lambda: (waiting, _newest(waiting)))
+        return ripe, waiting
 
-    def state(self) -> bytes:
-        """Everything needed to go on behind the last line, as JSON text."""
-        return orjson.dumps(
-            {
-                "decoder": self.decoder.state(),
-                "watermark_ms": self.watermark_ms,
-                "offset": self.offset,
-                "line": self.line,
-                "fixes": _pack(self._fixes),
-                "identities": _pack(self._identities),
-            }
-        )
+    def _all_heard(self) -> tuple[dict[bytes, int], int]:
+        heard = self.decoder.heard()
+        return heard, max(heard.values(), default=0)
 
-    def restore(self, state: bytes) -> None:
+    def state(self) -> dict[str, bytes]:
+        """Everything needed to go on behind the last line, in parts."""
+        plain = {
+            "decoder": self.decoder.small_state(),
+            "watermark_ms": self.watermark_ms,
+            "offset": self.offset,
+            "line": self.line,
+        }
+        parts = {_PLAIN: orjson.dumps(plain)} | self._heard.parts()
+        return parts | self._held["fixes"].parts() | self._held["identities"].parts()
+
+    def restore(self, state: Mapping[str, bytes]) -> None:
         """Go on from a `state`."""
-        values: dict[str, Any] = orjson.loads(state)
+        values: dict[str, Any] = orjson.loads(state[_PLAIN])
         self.decoder.restore(values["decoder"])
+        for heard in self._heard.restore(state, lambda own: max(own.values())):
+            self.decoder.hear(heard)
         self.watermark_ms = values["watermark_ms"]
         self.offset, self.line = values["offset"], values["line"]
-        self._fixes, self._identities = _unpack(values["fixes"]), _unpack(values["identities"])
+        self._fixes, self._identities = (
+            _from(pa.concat_tables([empty, *chunks.restore(state, _newest)]), self.watermark_ms)
+            for empty, chunks in zip(
+                (FIXES.empty_table(), IDENTITIES.empty_table()), self._held.values(), strict=True
+            )
+        )
 
 
 async def live_batches(
@@ -176,9 +208,12 @@ async def live_batches(
     queue: asyncio.Queue[Line | None] = asyncio.Queue(2 * rows)
     pump = asyncio.create_task(_pump(lines, queue))
     try:
-        more = True
+        more, loop = True, asyncio.get_running_loop()
+        until = loop.time() + wait_s
         while more:
-            taken, more = await _gather(queue, rows, wait_s)
+            taken, more = await _gather(queue, rows, until)
+            # What comes while a batch is worked on has waited when the next one begins.
+            until = loop.time() + wait_s
             yield live.feed(taken, now_ms() if now_ms else None)
         await pump
         yield live.finish()
@@ -195,12 +230,12 @@ async def _pump(lines: AsyncIterator[Line], queue: asyncio.Queue[Line | None]) -
 
 
 async def _gather(
-    queue: asyncio.Queue[Line | None], rows: int, wait_s: float
+    queue: asyncio.Queue[Line | None], rows: int, until: float
 ) -> tuple[list[Line], bool]:
-    """Lines of one batch, and whether there may be more."""
+    """Lines of one batch, those that are there and those that come in time; may there be more."""
     taken: list[Line] = []
     try:
-        async with asyncio.timeout(wait_s):
+        async with asyncio.timeout_at(until):
             while len(taken) < rows:
                 line = await queue.get()
                 if line is None:
@@ -211,12 +246,9 @@ async def _gather(
     return taken, True
 
 
-def _pack(table: pa.Table) -> str:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return base64.b64encode(sink.getvalue()).decode()
+def _from(table: pa.Table, t_ms: int | None) -> pa.Table:
+    return table if t_ms is None else table.filter(pc.greater_equal(table["t"], t_ms))
 
 
-def _unpack(text: str) -> pa.Table:
-    return pa.ipc.open_stream(base64.b64decode(text)).read_all()
+def _newest(table: pa.Table) -> int:
+    return int(table["t"].to_numpy().max())

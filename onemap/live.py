@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,25 +24,24 @@ from analytics.detect import END_OF_TIME_MS
 from analytics.event import Event
 from analytics.feeds import ais_columns
 from analytics.reference_rows import load_references, state_of_layers
-from analytics.rule import Columns, State, dump_state, load_state
+from analytics.rule import Columns, State
+from analytics.state import Parts
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore
-from ingest.take_in.ais import Names, last_positions
-from ingest.take_in.movers import VESSELS, Touched, write_last_positions
 from layers.city import City
 from layers.errors import OnemapError
 from layers.feeds import Tally
 from layers.positions import FIXES, IDENTITIES, PositionStore
-from layers.store import Store, Transaction
+from layers.store import Store
 from onemap.home import Home
+from onemap.live_last import LastPositions
 from onemap.pipeline import write_findings
 
 FEED = "ais"
-# Last positions are written so often at most: thousands of vessels change theirs every second, and
-# alerts must not wait for that.
-LAST_EVERY = timedelta(seconds=5)
 # Positions may be this much older than the watermark at which last positions were written.
 _OVERLAP_MS = 600_000
+_FLUSH_MS = 2_000
+_NOBODY, _FISHING = "200000000", 30
 
 
 @dataclass(frozen=True)
@@ -93,25 +93,22 @@ class LivePipeline:
         if self.rules is not None and others:
             raise OnemapError(f"{', '.join(others)}: not a rule on AIS; onemap detect runs it")
         self._positions = PositionStore(self.home.positions)
-        self._states: dict[str, bytes | None] = {}
-        self._held: dict[str, State] = {}
-        self._touched, self._names = Touched(), Names()
-        self._last_ms: int | None = None
-        self._last_at: datetime | None = None
+        self._held: dict[str, Parts] = {}
+        self._read: dict[str, bytes] = {}
         self._watermark_ms: int | None = None
+        self._flushed_ms: int | None = None
         self._commits, self._begun_ms = 0, 0
+        last_ms: int | None = None
         stored = self.store.state(self._name())
         if stored is not None:
             kept = orjson.loads(stored)
-            self.decoder.restore(kept["decoder"].encode())
+            self._read = self.store.parts(self._decoder)
+            self.decoder.restore(self._read)
             self._watermark_ms, self._commits = kept["watermark_ms"], kept["commits"]
             self._begun_ms = kept["begun_ms"]
-            self._last_ms = kept.get("last_ms", self._watermark_ms)
-            self._note_unwritten()
-        for rule in self._rules:
-            name = self._name(rule.declaration.id, rule.declaration.version)
-            self._states[name] = self.store.state(name)
-        self._states[self._prepared] = self.store.state(self._prepared)
+            last_ms = kept["last_ms"]
+        self._last = LastPositions(self.city, self.store, f"live/{self.feed}", last_ms)
+        self._note_unwritten()
 
     @property
     def offset(self) -> int:
@@ -131,52 +128,51 @@ class LivePipeline:
         fixes = _not_before(batch.fixes, self._watermark_ms)
         said = _not_before(batch.identities, self._watermark_ms)
         columns = ais_columns(fixes, said, self.city.crs)
-        self._touched.add(batch.fixes)
-        self._names.add(batch.identities)
+        self._last.add(batch.fixes, batch.identities)
         try:
             return self._write(batch, columns, batch.fixes.num_rows - fixes.num_rows, at)
         except BaseException:
             # What the rules hold in memory is ahead of what is stored.
-            self._held.clear()
+            self._forget()
             raise
 
     def _write(self, batch: LiveBatch, columns: Columns, late: int, at: datetime) -> Committed:
         """Find, and write all of a batch in one transaction."""
-        events, states = self._detect(columns, batch.watermark_ms)
-        due = self._last_at is None or at - self._last_at >= LAST_EVERY
-        last_ms = batch.watermark_ms if due else self._last_ms
+        events = self._detect(columns, batch.watermark_ms)
         with self.store.transaction() as unit:
             alerts, cases = write_findings(unit, self.city, events, at=at)
-            if due:
-                self._write_last(unit, at)
-            for name, state in states.items():
-                if state != self._states[name]:
-                    unit.put_state(name, state)
+            last_ms = self._last.write(unit, batch.watermark_ms, at=at)
+            for name, parts in self._held.items():
+                unit.put_parts(name, *parts.difference())
+            read = {part: own for part, own in batch.state.items() if self._read.get(part) != own}
+            unit.put_parts(self._decoder, read, self._read.keys() - batch.state.keys())
             kept = {
-                "decoder": batch.state.decode(),
                 "watermark_ms": batch.watermark_ms,
                 "commits": self._commits + 1,
                 "begun_ms": self._begun_ms,
                 "last_ms": last_ms,
             }
             unit.put_state(self._name(), orjson.dumps(kept))
-        self._states.update(states)
+        self._read = batch.state
         self._watermark_ms, self._commits = batch.watermark_ms, self._commits + 1
-        self._last_ms = last_ms
-        if due:
-            self._last_at, self._touched, self._names = at, Touched(), Names()
+        self._last.settle(last_ms)
         return Committed(batch.fixes.num_rows, late, alerts, cases, tuple(events), batch.tally)
 
     def finish(self, *, at: datetime) -> list[Event]:
         """Tell what the rules hold open at the end of a source; should it go on, it stays open."""
         nothing = ais_columns(FIXES.empty_table(), IDENTITIES.empty_table(), self.city.crs)
-        events, _ = self._detect(nothing, END_OF_TIME_MS)
+        events = self._detect(nothing, END_OF_TIME_MS)
         # That was a look ahead: should the source go on, the rules go on from what is stored.
-        self._held.clear()
+        self._forget()
         with self.store.transaction() as unit:
             write_findings(unit, self.city, events, at=at)
-            self._write_last(unit, at)
+            self._last.write_all(unit, at=at)
         return events
+
+    @property
+    def _decoder(self) -> str:
+        """Name of the decoder's state."""
+        return self._name("decoder")
 
     @property
     def _prepared(self) -> str:
@@ -191,29 +187,38 @@ class LivePipeline:
         self._built = registry.build(self.city, references, only=self.rules)
         self._rules = [rule for rule in self._built if rule.feed == FEED]
 
-    def _detect(
-        self, columns: Columns, watermark_ms: int | None
-    ) -> tuple[list[Event], dict[str, bytes]]:
-        events: list[Event] = []
+    def _detect(self, columns: Columns, watermark_ms: int | None) -> list[Event]:
+        closing = self._closing(watermark_ms)
         held = self._state(self._prepared, self._stage.start)
-        if watermark_ms is not None:
-            self._stage.flush(held, watermark_ms)
+        if closing is not None:
+            self._stage.flush(held, closing)
         columns = self._stage.update(held, columns)
-        states = {self._prepared: dump_state(held)}
+        events: list[Event] = []
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
             state = self._state(name, rule.start)
             events += rule.update(state, columns)
-            if watermark_ms is not None:
-                events += rule.flush(state, watermark_ms)
-            states[name] = dump_state(state)
-        return events, states
+            if closing is not None:
+                events += rule.flush(state, closing)
+        return events
+
+    def _closing(self, watermark_ms: int | None) -> int | None:
+        """A watermark to close behind; not each one, since that goes over all vessels."""
+        passed = self._flushed_ms
+        if watermark_ms is None or (passed is not None and watermark_ms - passed < _FLUSH_MS):
+            return None
+        self._flushed_ms = watermark_ms
+        return watermark_ms
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._flushed_ms = None
 
     def _state(self, name: str, start: Callable[[], State]) -> State:
         """A state in memory, or as it is stored."""
         if name not in self._held:
-            self._held[name] = load_state(self._states.get(name)) or start()
-        return self._held[name]
+            self._held[name] = Parts(self.store.parts(name), start())
+        return self._held[name].state
 
     def _name(self, *parts: str) -> str:
         return ":".join(("live", self.feed, *parts))
@@ -238,16 +243,31 @@ class LivePipeline:
 
     def _note_unwritten(self) -> None:
         """Take up again the positions that were kept after last positions were written."""
-        if self._last_ms is not None:
-            start = self._last_ms - _OVERLAP_MS
-            self._touched.add(self._positions.scan(FEED, start_ms=start))
-            self._names.add(self._positions.scan("ais_identity", start_ms=start))
+        if self._last.written_ms is not None:
+            start = self._last.written_ms - _OVERLAP_MS
+            fixes = self._positions.scan(FEED, start_ms=start)
+            self._last.add(fixes, self._positions.scan("ais_identity", start_ms=start))
 
-    def _write_last(self, unit: Transaction, at: datetime) -> None:
-        rows = last_positions(self._touched, self._names)
-        write_last_positions(
-            unit, self.store, self.city, VESSELS, rows, at=at, source=f"live/{self.feed}"
+    def warm_up(self) -> None:
+        """Load what the first batch would have to wait for, such as the rules' compiled loops."""
+        lon, lat = np.reshape(self.city.declaration.bounds, (2, 2)).mean(axis=0).tolist()
+        fixes = [_made_up(number, lon, lat) for number in range(3)]
+        said = {"mover": _NOBODY, "t": 0, "name": "", "ship_type": _FISHING, "pid": ""}
+        columns = ais_columns(
+            pa.Table.from_pylist(fixes, schema=FIXES),
+            pa.Table.from_pylist([said], schema=IDENTITIES),
+            self.city.crs,
         )
+        columns = self._stage.update(self._stage.start(), columns)
+        for rule in self._rules:
+            # Of what is found nothing is kept.
+            rule.update(rule.start(), columns)
+
+
+def _made_up(number: int, lon: float, lat: float) -> dict[str, object]:
+    plain = dict.fromkeys(("sog_mps", "cog_deg", "heading_deg"), 1.0)
+    coded = {"nav": 0, "acc": 255, "quality": 0, "h3": 0, "receiver": "", "pid": str(number)}
+    return {"mover": _NOBODY, "t": 60_000 * number, "lon": lon, "lat": lat, **plain, **coded}
 
 
 def _not_before(table: pa.Table, t_ms: int | None) -> pa.Table:

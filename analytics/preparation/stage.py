@@ -77,7 +77,7 @@ class Preparation:
         )
         for mover, version, open_turn in zip(movers, last, waiting.tolist(), strict=True):
             kept = None if version is None else list(version)
-            state[mover] = [*state[mover][:4], kept, open_turn]
+            state[mover] = (*state[mover][:4], kept, open_turn)
         return Prepared(
             columns,
             segment=starts,
@@ -126,26 +126,28 @@ class Preparation:
         """Segment of each row; keeps what is open, and what was counted, for the next batch."""
         places = np.flatnonzero(columns["kind"] == FIX)
         fixes = _vectors(columns, places)
-        open_ = [row for kept in held for row in kept[3]]
+        open_ = [np.reshape(np.asarray(kept[3], np.float64), (-1, WIDTH)) for kept in held]
         newest = np.array([kept[1] for kept in held], np.float64)
         found, left, left_bounds = segment(
             self._limits,
             np.searchsorted(places, bounds).astype(np.int64),
             fixes,
             (columns["quality"][places] & int(Quality.LONG_RANGE)) != 0,
-            np.array(open_, np.float64).reshape(-1, WIDTH),
-            np.concatenate([[0], np.cumsum([len(kept[3]) for kept in held])]).astype(np.int64),
+            np.concatenate([np.zeros((0, WIDTH)), *open_]),
+            np.cumsum([0, *map(len, open_)], dtype=np.int64),
             newest,
         )
         ends = bounds[1:] - 1
         last = columns["t"][ends].tolist()
         counted = counts[ends].tolist()
+        cuts, starts = left_bounds.tolist(), newest.astype(np.int64).tolist()
         for k, mover in enumerate(movers):
-            own = left[left_bounds[k] : left_bounds[k + 1]].tolist()
-            state[mover] = [counted[k], int(newest[k]), last[k], own]
-        starts = np.full(len(columns["t"]), NO_SEGMENT, np.int64)
-        starts[places] = found
-        return starts
+            # An array of its own: a part of a larger one would keep all of that.
+            own = left[cuts[k] : cuts[k + 1]].copy()
+            state[mover] = (counted[k], starts[k], last[k], own)
+        segments_of = np.full(len(columns["t"]), NO_SEGMENT, np.int64)
+        segments_of[places] = found
+        return segments_of
 
 
 def _read(stored: list[Any] | None) -> Statics | None:

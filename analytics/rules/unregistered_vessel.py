@@ -10,6 +10,7 @@ Absence from an empty register says nothing: where no entry is valid on the day,
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from pydantic import Field
 from analytics.calendar import city_day
 from analytics.event import Event
 from analytics.names import Names
+from analytics.references import MarineZone
 from analytics.register_on import RegistersByDay
 from analytics.rule import Columns, Rule, State, register
 from analytics.unregistered_evidence import Finding, tell
@@ -32,6 +34,7 @@ from analytics.vessels import (
     Places,
     Said,
     fix_at,
+    fixes_at,
     follow,
     locate,
 )
@@ -87,6 +90,58 @@ class Sight(NamedTuple):
         return cls(Fix(*fix), None if before is None else Fix(*before), tuple(zones))
 
 
+class _Sights:
+    """Positions of a batch in the watch area, by block."""
+
+    def __init__(
+        self, zones: Sequence[MarineZone], blocks: Sequence[Block], places: Places, columns: Columns
+    ) -> None:
+        self._zones, self._places, self._columns = zones, places, columns
+        self._within = np.asarray(places.inside.any(axis=0))
+        self._last: dict[int, Fix] = {}
+        self._latest: dict[int, Sight] = {}
+        own = [n for n, block in enumerate(blocks) if len(block.fixes)]
+        if not own:
+            return
+        rows = np.concatenate([blocks[n].fixes for n in own])
+        ends = np.cumsum([len(blocks[n].fixes) for n in own])
+        firsts = np.append(0, ends[:-1])
+        self._last = dict(zip(own, fixes_at(columns, rows[ends - 1]), strict=True))
+        at = np.maximum.accumulate(np.where(self._within[rows], np.arange(len(rows)), -1))[ends - 1]
+        seen = np.flatnonzero(at >= firsts)
+        at, begins = at[seen], at[seen] == firsts[seen]
+        sights = zip(
+            fixes_at(columns, rows[at]),
+            fixes_at(columns, rows[at - 1]),
+            begins.tolist(),
+            places.inside[:, rows[at]].T.tolist(),
+            strict=True,
+        )
+        for n, (fix, before, begins_block, inside) in zip(seen.tolist(), sights, strict=True):
+            self._latest[own[n]] = Sight(fix, None if begins_block else before, self._ids(inside))
+
+    def _ids(self, inside: Sequence[bool]) -> tuple[str, ...]:
+        return tuple(zone.zone_id for zone, own in zip(self._zones, inside, strict=True) if own)
+
+    def last(self, number: int) -> Fix:
+        """Last position of a block that has one."""
+        return self._last[number]
+
+    def latest(self, number: int) -> Sight | None:
+        """Latest position of a block inside, with the one before it in the block."""
+        return self._latest.get(number)
+
+    def first_of_days(self, block: Block) -> Iterator[Sight]:
+        """First position inside on each day of the city."""
+        inside = np.flatnonzero(self._within[block.fixes])
+        days = self._places.days[block.fixes[inside]]
+        for at in inside[np.unique(days, return_index=True)[1]].tolist():
+            row = int(block.fixes[at])
+            before = fix_at(self._columns, int(block.fixes[at - 1])) if at else None
+            zones = self._ids(self._places.inside[:, row].tolist())
+            yield Sight(fix_at(self._columns, row), before, zones)
+
+
 @register
 class UnregisteredVessel(Rule):
     """See the module."""
@@ -111,39 +166,43 @@ class UnregisteredVessel(Rule):
         """Take AIS rows in (see `analytics.feeds`)."""
         blocks = follow(self._claims, state["said"], columns)
         places = locate(self, self._zones, blocks, columns)
+        sights = _Sights(self._zones, blocks, places, columns)
         events: list[Event] = []
-        for block in blocks:
+        for number, block in enumerate(blocks):
             if block.claim == OTHER:
                 mover = state["movers"].get(block.mover, {})
                 mover.pop("last", None)
                 mover.pop("pending", None)
                 continue
             mover = state["movers"].setdefault(block.mover, {"raised": {}})
-            events += self._block(mover, block, places, columns)
+            events += self._block(mover, block, number, sights)
             if len(block.fixes):
-                mover["last"] = list(fix_at(columns, int(block.fixes[-1])))
+                mover["last"] = list(sights.last(number))
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
         """Forget what no later row can touch; findings are complete when they are made."""
         oldest = int(min(watermark_ms, _FAR_MS) - self.parameters.identity_window_s * 1000)
         since = city_day(oldest, self.references.zone)
+        silent = watermark_ms - self._claims.silence_ms
         for name, mover in list(state["movers"].items()):
-            mover["raised"] = {n: day for n, day in mover["raised"].items() if day >= since}
-            if "pending" in mover and Sight.read(mover["pending"]).fix.t < oldest:
+            if mover["raised"]:
+                mover["raised"] = {n: day for n, day in mover["raised"].items() if day >= since}
+            # Both begin with the time.
+            if "pending" in mover and mover["pending"][0][0] < oldest:
                 del mover["pending"]
-            if "last" in mover and Fix(*mover["last"]).t < watermark_ms - self._claims.silence_ms:
+            if "last" in mover and mover["last"][0] < silent:
                 del mover["last"]
-            if mover == {"raised": {}}:
+            if len(mover) == 1 and not mover["raised"]:
                 del state["movers"][name]
         self._claims.forget(state["said"], watermark_ms)
         return []
 
-    def _block(self, mover: State, block: Block, places: Places, columns: Columns) -> list[Event]:
-        rows = block.fixes[places.inside[:, block.fixes].any(axis=0)]
+    def _block(self, mover: State, block: Block, number: int, sights: _Sights) -> list[Event]:
         if block.claim != FISHING or block.said is None or not block.said.name:
-            if len(rows):
-                mover["pending"] = self._sight(mover, block, int(rows[-1]), places, columns).plain()
+            sight = sights.latest(number)
+            if sight is not None:
+                mover["pending"] = self._behind(mover, sight).plain()
             return []
         found: list[Event | None] = []
         pending = mover.pop("pending", None)
@@ -151,25 +210,18 @@ class UnregisteredVessel(Rule):
             sight = Sight.read(pending)
             if block.said.t - sight.fix.t <= self.parameters.identity_window_s * 1000:
                 found.append(self._judge(mover, block.mover, block.said, sight))
-        _, first = np.unique(places.days[rows], return_index=True)
-        for row in rows[first]:
-            sight = self._sight(mover, block, int(row), places, columns)
-            found.append(self._judge(mover, block.mover, block.said, sight))
+        for sight in sights.first_of_days(block):
+            found.append(self._judge(mover, block.mover, block.said, self._behind(mover, sight)))
         return [event for event in found if event is not None]
 
-    def _sight(
-        self, mover: State, block: Block, row: int, places: Places, columns: Columns
-    ) -> Sight:
-        at = int(np.searchsorted(block.fixes, row))
-        if at:
-            before: Fix | None = fix_at(columns, int(block.fixes[at - 1]))
-        else:
-            before = Fix(*mover["last"]) if "last" in mover else None
-        fix = fix_at(columns, row)
-        if before is not None and fix.t - before.t > self._claims.silence_ms:
+    def _behind(self, mover: State, sight: Sight) -> Sight:
+        """A sight with what lay before it, which an earlier batch may have held."""
+        before = sight.before
+        if before is None and "last" in mover:
+            before = Fix(*mover["last"])
+        if before is not None and sight.fix.t - before.t > self._claims.silence_ms:
             before = None
-        zones = tuple(self._zones[z].zone_id for z in np.flatnonzero(places.inside[:, row]))
-        return Sight(fix, before, zones)
+        return sight._replace(before=before)
 
     def _judge(self, mover: State, subject: str, said: Said, sight: Sight) -> Event | None:
         """Event of a position under a name; None where it is registered or was told that day."""

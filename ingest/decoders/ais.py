@@ -99,17 +99,34 @@ class AisDecoder:
 
     def state(self) -> dict[str, Any]:
         """What is needed to go on behind the last line in another process, as plain JSON values."""
-        since = (self.newest_ms or 0) - self.options.duplicate_ms
-        heard = {**self._heard_before, **self._heard}
+        heard = [[key.decode("ascii"), t] for key, t in self.heard().items()]
+        return self.small_state() | {"heard": heard}
+
+    def small_state(self) -> dict[str, Any]:
+        """The same without the payloads that were heard lately (see `heard`)."""
         return {
             "lines": self.lines,
             "extra_sentences": self.extra_sentences,
             "newest_ms": self.newest_ms,
             "newest_of": self.newest_of,
             "clock": [self._clock.ms, self._clock.station, self._clock.line.decode("latin-1")],
-            "heard": [[key.decode("ascii"), t] for key, t in heard.items() if t >= since],
             "parts": [part.as_json() for part in self._assembly.pending()],
+            "heard": [],
         }
+
+    @property
+    def heard_since_ms(self) -> int:
+        """Payloads heard before that time are no duplicates any more."""
+        return (self.newest_ms or 0) - self.options.duplicate_ms
+
+    def heard(self) -> dict[bytes, int]:
+        """Payloads heard lately, with the time of each."""
+        every = {**self._heard_before, **self._heard}
+        return {key: t for key, t in every.items() if t >= self.heard_since_ms}
+
+    def hear(self, heard: dict[bytes, int]) -> None:
+        """Take payloads for heard."""
+        self._heard |= heard
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""

@@ -67,19 +67,21 @@ class BlockDecoder(AisDecoder):
         self._orphan(self._assembly.sweep(self.newest_ms))
         return self._columns.batch(block, data, rows, names, contexts, out, self.newest_ms)
 
-    def state(self) -> dict[str, Any]:
-        """What is needed to go on behind the last line in another process, as plain JSON values."""
-        since = (self.newest_ms or 0) - self.options.duplicate_ms
-        heard = dict(self._remembered.items())
-        kept = [[key.decode("ascii"), t] for key, t in heard.items() if t >= since]
-        return super().state() | {"heard": kept}
+    def heard(self) -> dict[bytes, int]:
+        """See `AisDecoder.heard`."""
+        every = dict(self._remembered.items())
+        return {key: t for key, t in every.items() if t >= self.heard_since_ms}
+
+    def hear(self, heard: dict[bytes, int]) -> None:
+        """See `AisDecoder.hear`."""
+        for key, t in heard.items():
+            self._remembered.put(key, t)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`, of this decoder or of an `AisDecoder`."""
         super().restore({**state, "heard": []})
         self._remembered = Heard(self.options.remembered)
-        for key, t in state["heard"]:
-            self._remembered.put(key.encode("ascii"), t)
+        self.hear({key.encode("ascii"): t for key, t in state["heard"]})
 
     def _walk(
         self,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -25,6 +26,7 @@ __all__ = ["TRUCKS", "VESSELS", "Kind", "Spool", "Touched", "write_last_position
 _BATCH_ROWS = 200_000
 _SCAN_ROWS = 500_000
 _ASKED_AT_ONCE = 500
+_LATEST_ROWS = 200_000
 Span = tuple[int, int]
 
 
@@ -72,28 +74,43 @@ class Touched:
     Attributes
     ----------
     counts, spans : by mover: positions, and first and last time in ms.
-    last : by mover: its latest position.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
-    last: dict[str, dict[str, object]] = field(default_factory=dict)
+    _latest: list[pa.Table] = field(default_factory=list)
+    _held: int = 0
 
     def add(self, fixes: pa.Table) -> None:
         """Note some positions."""
         if not fixes.num_rows:
             return
-        frame = fixes.drop_columns(["h3", "pid", "receiver"]).to_pandas()
-        spans = frame.groupby("mover")["t"].agg(["min", "max", "count"])
-        for mover, first, last, count in spans.itertuples():
+        names, order, bounds = _by_mover(fixes)
+        t = fixes["t"].to_numpy()[order]
+        firsts, lasts = t[bounds[:-1]].tolist(), t[bounds[1:] - 1].tolist()
+        for mover, first, last, count in zip(
+            names, firsts, lasts, np.diff(bounds).tolist(), strict=True
+        ):
             low, high = self.spans.get(mover, (first, last))
-            self.spans[mover] = (min(low, int(first)), max(high, int(last)))
-            self.counts[mover] = self.counts.get(mover, 0) + int(count)
-        latest = frame.sort_values("t", kind="stable").drop_duplicates("mover", keep="last")
-        for row in latest.to_dict("records"):
-            mover = str(row["mover"])
-            if mover not in self.last or row["t"] >= self.last[mover]["t"]:
-                self.last[mover] = {str(k): v for k, v in row.items()}
+            self.spans[mover] = (min(low, first), max(high, last))
+            self.counts[mover] = self.counts.get(mover, 0) + count
+        self._latest.append(_last_of(fixes.drop_columns(["h3", "pid", "receiver"])))
+        self._held += self._latest[-1].num_rows
+        if self._held > _LATEST_ROWS:
+            self._fold()
+
+    @property
+    def last(self) -> dict[str, dict[str, object]]:
+        """By mover its latest position; of two at one time the one noted later."""
+        if not self._latest:
+            return {}
+        self._fold()
+        rows = self._latest[0].to_pandas().to_dict("records")
+        return {str(row["mover"]): {str(k): v for k, v in row.items()} for row in rows}
+
+    def _fold(self) -> None:
+        self._latest = [_last_of(pa.concat_tables(self._latest))]
+        self._held = self._latest[0].num_rows
 
     def groups(self) -> Iterator[list[str]]:
         """Movers in groups of so many positions that one fits in memory."""
@@ -107,6 +124,21 @@ class Touched:
                 group, rows = [], 0
         if group:
             yield group
+
+
+def _by_mover(fixes: pa.Table) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Movers, the order of rows by mover and time, and the bounds of each mover's in that."""
+    encoded = fixes["mover"].combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    order = np.lexsort((fixes["t"].to_numpy(), codes))
+    names = encoded.dictionary.to_pylist()
+    return names, order, np.searchsorted(codes[order], np.arange(len(names) + 1))
+
+
+def _last_of(fixes: pa.Table) -> pa.Table:
+    """Each mover's latest row, in the order in which movers were first met."""
+    _, order, bounds = _by_mover(fixes)
+    return fixes.take(pa.array(order[bounds[1:] - 1]))
 
 
 def write_last_positions(
@@ -129,13 +161,15 @@ def write_last_positions(
     for part in range(0, len(rows), _ASKED_AT_ONCE):
         chosen = rows[part : part + _ASKED_AT_ONCE]
         fids = tuple(str(row[kind.key]) for row in chosen)
-        known = store.frame(Query(kind.positions, fids=fids))
-        standing = {row[kind.key]: row for row in known.to_dict("records")}
-        newer += [
-            _merged(row, standing.get(row[kind.key]))
-            for row in chosen
-            if row[kind.key] not in standing or row["time"] >= standing[row[kind.key]]["time"]
-        ]
+        known = store.page(Query(kind.positions, fids=fids, skip_geometry=True))
+        standing = {
+            fid: dict(zip(known.names, row, strict=True))
+            for fid, row in zip(known.fids, known.rows, strict=True)
+        }
+        for fid, row in zip(fids, chosen, strict=True):
+            before = standing.get(fid)
+            if before is None or row["time"] >= before["time"]:
+                newer.append(_merged(row, before))
     if newer:
         frame = pd.DataFrame(newer)
         points = gpd.points_from_xy(frame.pop("lon"), frame.pop("lat"))
@@ -144,7 +178,7 @@ def write_last_positions(
     return len(newer)
 
 
-def _merged(row: dict[str, object], standing: dict[object, object] | None) -> dict[str, object]:
+def _merged(row: dict[str, object], standing: dict[str, object] | None) -> dict[str, object]:
     """Keep what the newer row does not know, such as a name heard on another day."""
     if standing is None:
         return row

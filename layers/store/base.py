@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -146,6 +146,10 @@ class Transaction(ABC):
         how many were not there yet; a notice whose key is known is left as it is.
         """
 
+    @abstractmethod
+    def put_parts(self, name: str, changed: Mapping[str, bytes], gone: Iterable[str]) -> None:
+        """Keep parts of a large state, by their own names, and drop others; the rest stays."""
+
 
 class Store(ABC):
     """Layers of a city in one database.
@@ -192,6 +196,10 @@ class Store(ABC):
     @abstractmethod
     def state(self, name: str) -> bytes | None:
         """State last committed under a name."""
+
+    @abstractmethod
+    def parts(self, name: str) -> dict[str, bytes]:
+        """Parts last committed under a name (see `Transaction.put_parts`), sorted by part."""
 
     @abstractmethod
     def count(self, query: Query) -> int:

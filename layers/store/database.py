@@ -21,7 +21,7 @@ from layers.store import changes as log_of_changes
 from layers.store.base import Page, Store
 from layers.store.changes import Change
 from layers.store.grammar import Grammar
-from layers.store.tables import SHARED, LayerTables, layer_tables, revision, state
+from layers.store.tables import SHARED, LayerTables, layer_tables, revision, state, state_part
 
 VERSION = b"1"
 _VERSION_NAME = "onemap.store_version"
@@ -226,6 +226,13 @@ class SqlDatabase(Store):
         with self.reading() as connection:
             found = connection.scalar(select(state.c.content).where(state.c.name == name))
         return None if found is None else bytes(found)
+
+    def parts(self, name: str) -> dict[str, bytes]:
+        """See `Store.parts`."""
+        wanted = select(state_part.c.part, state_part.c.content).where(state_part.c.name == name)
+        with self.reading() as connection:
+            found = {row.part: bytes(row.content) for row in connection.execute(wanted)}
+        return dict(sorted(found.items()))
 
     def revision(self, layer: str) -> int:
         """See `Store.revision`; 0 where the layer has no table yet."""

@@ -33,6 +33,7 @@ from layers.spec import LayerSpec, PropertySpec, PropertyType
 Backend = Literal["sqlite", "postgresql"]
 MAX_NAME = 44  # PostgreSQL cuts identifiers at 63 bytes; indexes and history add to a layer's name.
 COVER, STATE, REVISION = "cell_cover", "onemap_state", "onemap_revision"
+STATE_PART = "onemap_state_part"
 CHANGE = "onemap_change"
 JOB, JOB_RESULT = "onemap_job", "onemap_job_result"
 NOTICE = "onemap_notice"
@@ -265,6 +266,13 @@ state = Table(
     STATE,
     SHARED,
     Column("name", _text(), primary_key=True),
+    Column("content", LargeBinary(), nullable=False),
+)
+state_part = Table(
+    STATE_PART,
+    SHARED,
+    Column("name", _text(), primary_key=True),
+    Column("part", _text(), primary_key=True),
     Column("content", LargeBinary(), nullable=False),
 )
 revision = Table(

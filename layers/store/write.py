@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,11 @@ from layers.store.notices import insert_notices
 from layers.store.tables import Instant, LayerTables, cell_cover, to_ms
 
 CHUNK = 50_000
+_PUT_PART = (
+    "INSERT INTO onemap_state_part (name, part, content) VALUES (?, ?, ?)"
+    " ON CONFLICT (name, part) DO UPDATE SET content = excluded.content"
+)
+_DROP_PART = "DELETE FROM onemap_state_part WHERE name = ? AND part = ?"
 
 
 @dataclass(frozen=True)
@@ -359,6 +364,16 @@ class SqlTransaction(Transaction):
     def put_notices(self, notices: Sequence[Notice]) -> int:
         """See `Transaction.put_notices`."""
         return insert_notices(self.connection, notices)
+
+    def put_parts(self, name: str, changed: Mapping[str, bytes], gone: Iterable[str]) -> None:
+        """See `Transaction.put_parts`."""
+        # By the driver itself: for thousands of parts SQLAlchemy takes longer than the database.
+        mark = "?" if self.connection.dialect.paramstyle == "qmark" else "%s"
+        if changed:
+            rows = [(name, part, content) for part, content in changed.items()]
+            self.connection.exec_driver_sql(_PUT_PART.replace("?", mark), rows)
+        if old := [(name, part) for part in gone]:
+            self.connection.exec_driver_sql(_DROP_PART.replace("?", mark), old)
 
 
 def _aware(at: datetime) -> datetime:

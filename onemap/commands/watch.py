@@ -51,7 +51,8 @@ def watch(
 ) -> None:
     """Read AIS from the network and run the rules on it.
 
-    Positions wait some ten seconds to be put in order of time; every second what is ripe is judged.
+    Positions wait some ten seconds to be put in order of time; some times a second what is ripe is
+    judged.
     Alerts, cases, the rules' state and how far the feed came are committed together; stopped with
     Ctrl-C or SIGTERM, or killed, it goes on where it was. The rules are the ones of `onemap
     detect` and find the same. With --json each event is a line of JSON.
@@ -110,6 +111,7 @@ async def _watch(
         decoder = LiveDecoder(sources=addresses if several else ())
         feed = " ".join(sorted(addresses))
         live = LivePipeline(at.city, at.store, at.home, feed, rules, decoder)
+        live.warm_up()
         listeners: list[UdpListener] = []
         played = not several and "://" not in feed
         if played:

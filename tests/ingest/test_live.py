@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -76,6 +77,32 @@ def test_a_killed_reader_goes_on_and_loses_and_doubles_nothing(killed: int) -> N
     rest = [line for line in LINES if line.offset > second.offset]
     after = [second.feed(rest), second.finish()]
     assert released(before + after) == WHOLE
+
+
+def test_what_arrived_is_written_once_and_dropped_when_it_is_not_needed() -> None:
+    live, states = LiveDecoder(lateness_ms=10_000), []
+    for second in range(0, 120, 2):
+        told = report(SHIPS[0], T0 + second, LON + 1e-4 * second, LAT)
+        states.append(live.feed(numbered([told])).state)
+    for before, after in pairwise(states):
+        new = [part for part in after if after[part] != before.get(part)]
+        assert sorted(part.partition("/")[0] for part in new) == ["fixes", "heard", "plain"]
+    kept = [part.partition("/")[0] for part in states[-1]]
+    assert kept.count("fixes") == 6
+    assert kept.count("heard") == live.decoder.options.duplicate_ms // 2000 + 1
+
+
+def test_a_clock_that_stands_still_leaves_few_parts() -> None:
+    live, rng = LiveDecoder(lateness_ms=10_000), np.random.default_rng(1)
+    for number in range(200):
+        place = LON + float(rng.uniform(0, 0.1)), LAT + number * 1e-4
+        state = live.feed(numbered([report(SHIPS[number % 2], T0, *place)])).state
+    assert len(state) < 140
+    other = LiveDecoder(lateness_ms=10_000)
+    other.restore(state)
+    assert other.finish().fixes.equals(live.finish().fixes)
+    again = numbered([report(SHIPS[1], T0, *place)])
+    assert other.feed(again).tally.accepted == live.feed(again).tally.accepted
 
 
 def test_late_positions_are_released_and_counted() -> None:

@@ -281,6 +281,20 @@ class TestTransaction:
             tx.put_state("feed", b"\x01\x00")
         assert store.state("feed") == b"\x01\x00"
 
+    def test_a_large_state_is_kept_in_parts(self, store: Store) -> None:
+        with store.transaction() as tx:
+            tx.put_parts("feed", {"b/2": b"\x00", "a": b"one", "c": b"%s"}, ())
+            tx.put_parts("other", {"a": b"else"}, ())
+        with store.transaction() as tx:
+            tx.put_parts("feed", {"a": b"two"}, ["c", "never"])
+            tx.put_parts("feed", {}, ())
+        with pytest.raises(RuntimeError), store.transaction() as tx:
+            tx.put_parts("feed", {"a": b"three"}, ["b/2"])
+            raise RuntimeError
+        assert list(store.parts("feed").items()) == [("a", b"two"), ("b/2", b"\x00")]
+        assert store.parts("other") == {"a": b"else"}
+        assert store.parts("none") == {}
+
     def test_the_revision_grows_with_each_change_only(self, store: Store) -> None:
         assert store.revision("mark") == 0
         store.create(MARK)
