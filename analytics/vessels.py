@@ -20,9 +20,10 @@ import shapely
 from pydantic import Field, model_validator
 
 from analytics.calendar import city_days, in_force
+from analytics.content import content_version
 from analytics.feeds import FIX, IDENTITY, segments
 from analytics.names import Names, NameTables
-from analytics.references import MarineZone, content_version
+from analytics.references import MarineZone
 from analytics.rounding import rounded
 from analytics.rule import Columns, Parameters, Rule, State
 
