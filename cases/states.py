@@ -1,15 +1,14 @@
-"""States of a case and the steps between them, as data.
+"""States of a case: the names of the ``case_event`` layer, and how people are told of them.
 
 The order follows the closed loop of urban management systems (collect, file, dispatch, handle,
-check, close); the names are those of the ``case_event`` layer. A merged case lives on in its parent
-case.
+check, close). A merged case lives on in its parent case. Which step leads from which state to which
+is declared (see `cases.process`).
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from layers.errors import OnemapError
 from layers.text import Text
 
 State = Literal[
@@ -45,38 +44,9 @@ TITLES: dict[State, Text] = {
 }
 
 OPENING: State = "found"
-
-TRANSITIONS: dict[State, tuple[State, ...]] = {
-    "found": ("triage", "verified", "rejected", "merged"),
-    "triage": ("verified", "rejected", "merged"),
-    "verified": ("filed", "rejected", "merged"),
-    "filed": ("dispatched", "merged", "suspended"),
-    "dispatched": ("accepted", "filed", "suspended"),
-    "accepted": ("handling", "dispatched", "suspended"),
-    "handling": ("handled", "suspended"),
-    "handled": ("checked", "handling"),
-    "checked": ("closed", "handling"),
-    "suspended": ("filed", "dispatched", "handling", "rejected"),
-    "closed": (),
-    "rejected": (),
-    "merged": (),
-}
-
-FINAL: frozenset[State] = frozenset(state for state, after in TRANSITIONS.items() if not after)
-
-
-class TransitionError(OnemapError):
-    """A step that the life cycle does not have."""
-
-
-def check_step(before: State, after: State) -> None:
-    """Refuse a step that is not declared.
-
-    Raises
-    ------
-    TransitionError
-        naming the states that can follow.
-    """
-    if after not in TRANSITIONS[before]:
-        allowed = ", ".join(TRANSITIONS[before]) or "nothing: the case is over"
-        raise TransitionError(f"a case that is {before} can't become {after}; allowed: {allowed}")
+# Nothing more is done about a case in one of these, unless it is reopened.
+FINAL: frozenset[State] = frozenset(("closed", "rejected", "merged"))
+# What was to be handled has been.
+DONE: frozenset[State] = frozenset(("handled", "checked", "closed"))
+# The time allowed does not run.
+PAUSED: State = "suspended"

@@ -14,9 +14,18 @@ from typing import Any, Literal, Protocol
 from layers.query import EVERYTHING, Scope
 from layers.spec import LayerSpec, Sensitivity
 
-# What a role may do beyond reading: change rows, run processes, see and manage everybody's jobs.
-Right = Literal["edit", "run", "manage"]
-RIGHTS: tuple[Right, ...] = ("edit", "run", "manage")
+# What a role may do beyond reading: change rows, run processes, see and manage everybody's jobs;
+# and to cases: confirm or reject them, send somebody, handle them, check what was done.
+Right = Literal["edit", "run", "manage", "screen", "dispatch", "handle", "verify"]
+RIGHTS: tuple[Right, ...] = (
+    "edit",
+    "run",
+    "manage",
+    "screen",
+    "dispatch",
+    "handle",
+    "verify",
+)
 
 
 class Owned(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -99,6 +100,13 @@ class Locator:
                 break
             found[open_] = units.find(points[open_])
         return found
+
+    def units(self, geometries: Sequence[shapely.Geometry | None]) -> list[str | None]:
+        """Code of the smallest unit of geometries in EPSG:4326, by a point that lies on each."""
+        shapes = np.empty(len(geometries), object)
+        shapes[:] = geometries
+        codes: list[str | None] = self.codes(representative_points(shapes)).tolist()
+        return codes
 
     def boxes(self, prefixes: tuple[str, ...]) -> list[tuple[float, float, float, float]]:
         """Boxes in EPSG:4326 outside of which no place is in one of some subtrees."""

@@ -19,6 +19,7 @@ from layers.query import Box, Query, Scope, TimeInterval
 from layers.spec import LayerSpec
 from layers.store.changes import Change
 from layers.store.notice import Notice
+from layers.store.tallies import Tallied, TallyKey
 from layers.tiles.matrix import Tile
 
 
@@ -150,6 +151,14 @@ class Transaction(ABC):
     def put_parts(self, name: str, changed: Mapping[str, bytes], gone: Iterable[str]) -> None:
         """Keep parts of a large state, by their own names, and drop others; the rest stays."""
 
+    @abstractmethod
+    def add_tallies(self, subject: str, numbers: Mapping[TallyKey, int]) -> None:
+        """Add numbers to the tallies of a subject (see `layers.store.tallies`)."""
+
+    @abstractmethod
+    def locate(self, geometries: Sequence[shapely.Geometry | None]) -> list[str | None]:
+        """Code of the smallest unit of each geometry, as rows are given it."""
+
 
 class Store(ABC):
     """Layers of a city in one database.
@@ -200,6 +209,16 @@ class Store(ABC):
     @abstractmethod
     def parts(self, name: str) -> dict[str, bytes]:
         """Parts last committed under a name (see `Transaction.put_parts`), sorted by part."""
+
+    @abstractmethod
+    def tallies(
+        self,
+        subject: str,
+        units: Sequence[str],
+        dimension: str,
+        periods: Mapping[str, Sequence[str]],
+    ) -> list[Tallied]:
+        """Tallies of a subject, summed over periods (see `layers.store.tallies`)."""
 
     @abstractmethod
     def count(self, query: Query) -> int:

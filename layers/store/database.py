@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from typing import Self
@@ -18,10 +18,12 @@ from layers.jurisdictions import ADMINISTRATIVE_LAYERS, Locator
 from layers.query import Query
 from layers.spec import LayerSpec
 from layers.store import changes as log_of_changes
+from layers.store import tallies as kept_tallies
 from layers.store.base import Page, Store
 from layers.store.changes import Change
 from layers.store.grammar import Grammar
 from layers.store.tables import SHARED, LayerTables, layer_tables, revision, state, state_part
+from layers.store.tallies import Tallied
 
 VERSION = b"1"
 _VERSION_NAME = "onemap.store_version"
@@ -233,6 +235,17 @@ class SqlDatabase(Store):
         with self.reading() as connection:
             found = {row.part: bytes(row.content) for row in connection.execute(wanted)}
         return dict(sorted(found.items()))
+
+    def tallies(
+        self,
+        subject: str,
+        units: Sequence[str],
+        dimension: str,
+        periods: Mapping[str, Sequence[str]],
+    ) -> list[Tallied]:
+        """See `Store.tallies`."""
+        with self.reading() as connection:
+            return kept_tallies.read(connection, subject, units, dimension, periods)
 
     def revision(self, layer: str) -> int:
         """See `Store.revision`; 0 where the layer has no table yet."""

@@ -34,7 +34,7 @@ Backend = Literal["sqlite", "postgresql"]
 MAX_NAME = 44  # PostgreSQL cuts identifiers at 63 bytes; indexes and history add to a layer's name.
 COVER, STATE, REVISION = "cell_cover", "onemap_state", "onemap_revision"
 STATE_PART = "onemap_state_part"
-CHANGE = "onemap_change"
+CHANGE, TALLY = "onemap_change", "onemap_tally"
 JOB, JOB_RESULT = "onemap_job", "onemap_job_result"
 NOTICE = "onemap_notice"
 _RESERVED = ("gpkg_", "rtree_", "sqlite_", "onemap_", "pg_", COVER, "spatial_ref_sys")
@@ -293,6 +293,17 @@ change = Table(
     Column("jurisdiction", _text()),
     Column("before", _text()),
     sqlite_autoincrement=True,
+)
+tally = Table(
+    TALLY,
+    SHARED,
+    *[
+        Column(name, _text(), primary_key=True)
+        for name in ("subject", "unit", "dimension", "span", "period", "value", "measure")
+    ],
+    Column("bucket", _whole(), primary_key=True, autoincrement=False),
+    Column("number", _whole(), nullable=False),
+    sqlite_with_rowid=False,
 )
 job = Table(
     JOB,

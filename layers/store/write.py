@@ -20,7 +20,7 @@ from layers.errors import StoreError
 from layers.jurisdictions import representative_points
 from layers.query import Query
 from layers.spec import LayerSpec, PropertySpec
-from layers.store import changes
+from layers.store import changes, tallies
 from layers.store.base import Page, Transaction, WriteCount
 from layers.store.batch import Batch, Geometries, make_batch
 from layers.store.conditions import history_cover
@@ -168,6 +168,7 @@ class SqlTransaction(Transaction):
             self.insert_rows(put)
             self._log(put, "created", at, {})
         if changed:
+            _check_changeable(spec)
             old = [standing[batch.fids[i]] for i in changed]
             self._to_history(tables, [batch.fids[i] for i in changed], at)
             since = [max(at, row.valid_from) for row in old]
@@ -316,6 +317,7 @@ class SqlTransaction(Transaction):
     def delete(self, spec: LayerSpec, fids: Iterable[str], *, at: datetime) -> int:
         """See `Transaction.delete`."""
         moment, tables = _aware(at), self.store.tables(spec.id)
+        _check_changeable(tables.spec)
         wanted, total = list(dict.fromkeys(fids)), 0
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
@@ -374,6 +376,19 @@ class SqlTransaction(Transaction):
             self.connection.exec_driver_sql(_PUT_PART.replace("?", mark), rows)
         if old := [(name, part) for part in gone]:
             self.connection.exec_driver_sql(_DROP_PART.replace("?", mark), old)
+
+    def add_tallies(self, subject: str, numbers: Mapping[tallies.TallyKey, int]) -> None:
+        """See `Transaction.add_tallies`."""
+        tallies.add(self.connection, subject, numbers)
+
+    def locate(self, geometries: Sequence[shapely.Geometry | None]) -> list[str | None]:
+        """See `Transaction.locate`."""
+        return self.store.locator.units(geometries)
+
+
+def _check_changeable(spec: LayerSpec) -> None:
+    if spec.append_only:
+        raise StoreError(f"rows of layer '{spec.id}' are never changed or taken away")
 
 
 def _aware(at: datetime) -> datetime:

@@ -11,7 +11,7 @@ import shapely
 from analytics.event import Event, Evidence
 from cases.episodes import case_id
 from cases.opening import open_cases, write_cases
-from cases.states import FINAL, OPENING, TITLES, TRANSITIONS, TransitionError, check_step
+from cases.states import OPENING
 from layers.city import City
 from layers.query import Query
 from layers.store import Store, open_store
@@ -107,31 +107,3 @@ def test_many_cases_at_once(city: City, store: Store) -> None:
     events = [event(f"v{n}") for n in range(1200)]
     assert write(store, city, events[:700]) == (700, 0)
     assert write(store, city, events) == (500, 700)
-
-
-def test_the_life_cycle_is_whole(city: City) -> None:
-    declared = city.layer("case_event").property("state").values
-    assert declared is not None
-    assert set(TRANSITIONS) == set(TITLES) == set(declared)
-    assert {"closed", "rejected", "merged"} == FINAL
-    reached, edge = {OPENING}, [OPENING]
-    while edge:
-        after = [s for s in TRANSITIONS[edge.pop()] if s not in reached]
-        reached.update(after)
-        edge += after
-    assert reached == set(TRANSITIONS)
-
-
-def test_every_open_case_can_be_ended() -> None:
-    ended = set(FINAL)
-    for _ in TRANSITIONS:
-        ended |= {s for s, after in TRANSITIONS.items() if ended & set(after)}
-    assert ended == set(TRANSITIONS)
-
-
-def test_steps_that_are_not_declared_are_refused() -> None:
-    check_step("found", "triage")
-    with pytest.raises(TransitionError, match="found can't become closed; allowed: triage"):
-        check_step("found", "closed")
-    with pytest.raises(TransitionError, match="the case is over"):
-        check_step("closed", "handling")
