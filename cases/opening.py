@@ -7,15 +7,18 @@ any other opens one of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import geopandas as gpd
-import pandas as pd
 
 from analytics.event import Event
+from cases.actor import Actor
+from cases.case_rows import CASE, Row, frame_of, read_rows
 from cases.episodes import Case, Episodes, Finding, case_id
+from cases.recording import Step, record
+from cases.reporting import set_unit
 from cases.states import OPENING
 from cases.telling import tell
 from layers.city import City
@@ -23,7 +26,6 @@ from layers.query import Query, SortKey
 from layers.store.base import Transaction
 from layers.store.tables import instant_text
 
-LAYER = "case_event"
 # How events that a rule found are called in the table of origins.
 _ORIGIN = "smart"
 # Ids asked for in one question.
@@ -39,7 +41,10 @@ _SHARED = (
     "title_zh",
     "due_at",
 )
-_TIMES = ("opened_at", "due_at", "closed_at", "first_time", "last_time")
+
+
+# A case that is not there yet, its family, and the event whose alert opens it.
+_New = tuple[str | None, Case, Event]
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def open_cases(city: City, events: Sequence[Event], *, at: datetime) -> gpd.GeoD
     for family, own in _families(city, events).items():
         cases = _gathered(city, family, own.values(), Episodes(_gap_ms(city))).values()
         rows += [_new_row(city, family, case, own[case.alert], at) for case in cases]
-    return _frame(rows)
+    return frame_of(city.layer(CASE), rows)
 
 
 def write_cases(unit: Transaction, city: City, events: Sequence[Event], *, at: datetime) -> Written:
@@ -80,7 +85,7 @@ def write_cases(unit: Transaction, city: City, events: Sequence[Event], *, at: d
     events : those whose alert has a case already change nothing.
     at : when this became true (aware).
     """
-    new: list[dict[str, Any]] = []
+    new: list[_New] = []
     changed: dict[str, tuple[str | None, Case]] = {}
     for family, own in _families(city, events).items():
         standing = _own(unit, own)
@@ -91,18 +96,37 @@ def write_cases(unit: Transaction, city: City, events: Sequence[Event], *, at: d
             if case.standing:
                 changed[case.id] = family, case
             else:
-                new.append(_new_row(city, family, case, own[case.alert], at))
-    if new:
-        unit.upsert(city.layer(LAYER), _frame(new), at=at, source="cases")
-    if changed:
-        frame = unit.frame(Query(LAYER, fids=tuple(sorted(changed))))
-        names = [*(p.name for p in city.layer(LAYER).properties), "jurisdiction", "geometry"]
-        rows = [
-            _changed_row(city, changed[row["case_id"]][1], {n: _plain(row[n]) for n in names})
-            for row in frame.to_dict("records")
-        ]
-        unit.upsert(city.layer(LAYER), _frame(rows), at=at, source="cases")
-    return Written(tuple(row["alert_id"] for row in new), len(changed))
+                new.append((family, case, own[case.alert]))
+    new.sort(key=lambda one: one[1].id)
+    steps = _openings(unit, city, new, at)
+    standing_rows = read_rows(unit, city.layer(CASE), changed)
+    for key, row in standing_rows.items():
+        after = _changed_row(city, changed[key][1], dict(row))
+        if after != row:
+            action = "merge" if after["state"] != row["state"] else "join"
+            logged = action == "merge"
+            steps.append(Step(action, row, after, Actor.platform(), logged=logged))
+    record(unit, city, steps, at=at)
+    return Written(tuple(case.alert for _, case, _ in new), len(changed))
+
+
+def _openings(unit: Transaction, city: City, new: Sequence[_New], at: datetime) -> list[Step]:
+    """Steps that open cases, and merge those that another one took in at once."""
+    codes = unit.locate([event.geometry for _, _, event in new])
+    steps = []
+    for (family, case, event), code in zip(new, codes, strict=True):
+        first = [one for one in case.findings if one.alert == case.alert]
+        row = _new_row(city, family, replace(case, findings=first), event, at)
+        row |= {"jurisdiction": code, "state": OPENING, "parent_case": None}
+        set_unit(city, row)
+        steps.append(Step("find", None, row, Actor.platform()))
+        if len(case.findings) > 1:
+            before, row = row, row | tell(city, case.findings, event.subject, at)
+            steps.append(Step("join", before, row, Actor.platform(), logged=False))
+        if case.state != OPENING:
+            before, row = row, row | {"state": case.state, "parent_case": case.parent}
+            steps.append(Step("merge", before, row, Actor.platform()))
+    return steps
 
 
 def _gap_ms(city: City) -> int:
@@ -133,7 +157,7 @@ def _gathered(
 def _pages(unit: Transaction, ids: Iterable[str], names: tuple[str, ...]) -> Iterator[Any]:
     wanted = sorted(set(ids))
     for start in range(0, len(wanted), _CHUNK):
-        asked = Query(LAYER, fids=tuple(wanted[start : start + _CHUNK]), skip_geometry=True)
+        asked = Query(CASE, fids=tuple(wanted[start : start + _CHUNK]), skip_geometry=True)
         page = unit.page(asked.but(properties=names))
         yield from (dict(zip(page.names, row, strict=True)) for row in page.rows)
 
@@ -160,7 +184,7 @@ def _standing(unit: Transaction, city: City, family: str, events: Iterable[Event
         ],
     }
     # Sorted by what is indexed: sorted by id, SQLite would go through all of them.
-    asked = Query(LAYER, where=where, sort=(SortKey("last_time"),), skip_geometry=True)
+    asked = Query(CASE, where=where, sort=(SortKey("last_time"),), skip_geometry=True)
     page = unit.page(asked.but(properties=("subject", "subjects")))
     who, whom = page.names.index("subject"), page.names.index("subjects")
     wanted = {
@@ -196,9 +220,7 @@ def _case(row: Mapping[str, Any]) -> Case:
     )
 
 
-def _new_row(
-    city: City, family: str | None, case: Case, event: Event, at: datetime
-) -> dict[str, Any]:
+def _new_row(city: City, family: str | None, case: Case, event: Event, at: datetime) -> Row:
     return tell(city, case.findings, event.subject, at) | {
         "case_id": case.id,
         "origin": _ORIGIN,
@@ -229,27 +251,3 @@ def _changed_row(city: City, case: Case, row: dict[str, Any]) -> dict[str, Any]:
     if case.state == "merged":
         row |= {"state": case.state, "parent_case": case.parent}
     return row
-
-
-def _plain(value: Any) -> Any:
-    """A cell as a plain value; None for what is missing."""
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
-    if value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
-        return None
-    return value
-
-
-def _frame(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
-    ordered = sorted(rows, key=lambda row: str(row["case_id"]))
-    names = list(dict.fromkeys(name for row in ordered for name in row if name != "geometry"))
-    columns: dict[str, Any] = {
-        name: pd.Series([row.get(name) for row in ordered], dtype=object) for name in names
-    }
-    for name in _TIMES:
-        if name in columns:
-            columns[name] = pd.to_datetime(columns[name], utc=True)
-    shapes = [row["geometry"] for row in ordered]
-    if not ordered:
-        columns["case_id"] = pd.Series([], dtype=object)
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")

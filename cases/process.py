@@ -22,7 +22,9 @@ from layers.text import Text
 DEFAULT = Path(__file__).parent / "process.yaml"
 FILE = "case_process.yaml"
 Need = Literal["reason", "photo", "place", "department", "unit", "case"]
-Effect = Literal["assign", "take", "release", "rework", "hand_up", "hand_down", "merge"]
+Effect = Literal[
+    "assign", "take", "give_back", "release", "rework", "hand_up", "hand_down", "merge"
+]
 Whom = Literal["officer", "department", "unit", "reporter"]
 _ID = r"^[a-z][a-z0-9_]{0,40}$"
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cases.episodes import Finding
+from cases.process import process_of
 from layers.city import City
 from layers.store.tables import to_ms
 from layers.text import Text
@@ -48,7 +49,7 @@ def tell(
         "departments": ",".join(departments),
         "title_en": title.en,
         "title_zh": title.zh,
-        "due_at": _due(city, list(kinds), opened_at),
+        "due_at": due(city, list(kinds), opened_at),
         "first_time": _moment(min(finding.start_ms for finding in findings)),
         "last_time": _moment(max(finding.end_ms for finding in findings)),
         "alerts": [finding.alert for finding in by_time],
@@ -65,7 +66,7 @@ def _title(city: City, kinds: Counter[str], subjects: Sequence[str]) -> Text:
     who_en, who_zh = ", ".join(subjects[:_NAMED]), "、".join(subjects[:_NAMED])
     if more > 0:
         who_en, who_zh = f"{who_en} and {more} more", f"{who_zh}等{len(subjects)}个对象"
-    titles = [_kind(city, kind) for kind in kinds]
+    titles = [title_of(city, kind) for kind in kinds]
     number = kinds.total()
     if number == 1:
         return Text(en=f"{titles[0].en}: {who_en}", zh=f"{titles[0].zh}：{who_zh}")
@@ -77,13 +78,21 @@ def _title(city: City, kinds: Counter[str], subjects: Sequence[str]) -> Text:
     )
 
 
-def _kind(city: City, event_type: str) -> Text:
+def title_of(city: City, event_type: str) -> Text:
+    """Title of an event type; its code where the city declares none."""
     known = city.event_types.get(event_type)
     return known.title if known is not None else Text(en=event_type, zh=event_type)
 
 
-def _due(city: City, kinds: Sequence[str], opened_at: datetime) -> datetime | None:
-    """The opening and the shortest time that the table gives for any of the kinds."""
-    known = [city.event_types[kind].handle_hours for kind in kinds if kind in city.event_types]
-    hours = [one for one in known if one is not None]
-    return to_ms(opened_at + timedelta(hours=min(hours))) if hours else None
+def due(city: City, kinds: Sequence[str], opened_at: datetime) -> datetime | None:
+    """When the shortest time that the table gives for any of the kinds will have passed.
+
+    Hours of the city's working time count, for kinds that are worked on round the clock all.
+    """
+    process = process_of(city)
+    ends = [
+        process.calendar(city, kind).add(opened_at, known.handle_hours)
+        for kind in kinds
+        if (known := city.event_types.get(kind)) is not None and known.handle_hours is not None
+    ]
+    return to_ms(min(ends)) if ends else None

@@ -194,6 +194,7 @@ class LayerSpec(_Declared):
         None where rows are everybody's who sees the layer.
     indexed : properties whose ranges are asked for often; each has an index.
     append_only : rows are never changed or taken away, by whatever door.
+    located : a row's unit is found by its place; False where whoever writes it says which it is.
     h3_resolution : resolution of the cell kept on each row, 0–15; None only without geometry.
     sensitivity : who may see rows; ``personal`` leaves the store as cell counts only.
     owner : id of the department that answers for the layer.
@@ -213,6 +214,7 @@ class LayerSpec(_Declared):
     routed_by: str | None = None
     indexed: tuple[str, ...] = ()
     append_only: bool = False
+    located: bool = True
     h3_resolution: int | None = Field(default=None, ge=0, le=15)
     sensitivity: Sensitivity = "internal"
     owner: str

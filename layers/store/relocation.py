@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def relocate(store: SqlStore, spec: LayerSpec) -> int:
     """See `Store.relocate`."""
     tables = store.tables(spec.id)
-    if not spec.has_geometry or store.is_administrative(spec.id):
+    if not spec.has_geometry or not spec.located or store.is_administrative(spec.id):
         return 0
     current, changed = tables.current, 0
     picked = [current.c.gid, current.c.jurisdiction, store.frame_geometry(current)]

@@ -254,7 +254,7 @@ class SqlTransaction(Transaction):
         given: list[str | None] = [None] * len(index)
         if batch.jurisdictions is not None:
             given = [batch.jurisdictions[i] for i in index.tolist()]
-        if places is None or None not in given:
+        if places is None or not spec.located or None not in given:
             return given
         found = self.store.locator.codes(places)
         return [g if g is not None else f for g, f in zip(given, found.tolist(), strict=True)]

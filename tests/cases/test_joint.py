@@ -66,7 +66,7 @@ def store(request: pytest.FixtureRequest, city: City, tmp_path: Path) -> Iterato
 
 def _opened(url: str, city: City) -> Iterator[Store]:
     opened = open_store(url, city)
-    opened.create(city.layer("case_event"), city.layer("alert"))
+    opened.create(*map(city.layer, ("case_event", "case_log", "alert")))
     yield opened
     opened.close()
 

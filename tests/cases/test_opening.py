@@ -45,7 +45,7 @@ def city(tiny_folder: Path) -> City:
 @pytest.fixture
 def store(city: City, tmp_path: Path) -> Store:
     opened = open_store(str(tmp_path / "t.gpkg"), city)
-    opened.create(city.layer("case_event"))
+    opened.create(city.layer("case_event"), city.layer("case_log"))
     return opened
 
 

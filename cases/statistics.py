@@ -1,0 +1,198 @@
+"""How cases are dealt with: numbers of a unit and what lies below it, never beyond.
+
+They are read from tallies that change with the cases (see `cases.case_tallies`), whole months of a
+span by the month and the days at its ends by the day. A reopened case may be closed twice, and
+counts so. Medians are of times that really passed, told to within 5 %.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from cases.case_rows import CASE
+from cases.case_tallies import SUBJECT, middle_s
+from cases.refusals import IncompleteError, NotAllowedError
+from cases.units import WHOLE, Units, units_of
+from layers.access import Audience
+from layers.city import City
+from layers.query import Query
+from layers.store.base import Store
+from layers.store.tables import instant_text
+from layers.store.tallies import Tallied
+from layers.text import Text
+
+By = Literal["all", "unit", "department", "event_type", "origin", "level"]
+_HELD, _NOW = "in.", "now."
+_LONGEST_DAYS = 36_525
+
+
+@dataclass
+class Figures:
+    """Numbers of one unit, department, kind, source or level.
+
+    Attributes
+    ----------
+    unit : code of the unit whose subtree is counted, ``*`` for everything.
+    value : what is told apart: code or id, empty for all and for what has none.
+    opened, filed, closed, rejected, merged, returned, reopened : how often within the span.
+    in_time, late : handled before and after the time allowed, within the span.
+    overdue : open cases now whose next deadline has passed.
+    now : cases by state as they stand now.
+    median_hours : by the state in which the time was spent, for stays that ended in the span.
+    """
+
+    unit: str
+    value: str
+    opened: int = 0
+    filed: int = 0
+    closed: int = 0
+    rejected: int = 0
+    merged: int = 0
+    returned: int = 0
+    reopened: int = 0
+    in_time: int = 0
+    late: int = 0
+    overdue: int = 0
+    now: dict[str, int] = field(default_factory=dict)
+    median_hours: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def share_in_time(self) -> float | None:
+        """Share of what was handled that was in time, None where nothing was."""
+        handled = self.in_time + self.late
+        return self.in_time / handled if handled else None
+
+
+def statistics(
+    store: Store,
+    city: City,
+    audience: Audience,
+    *,
+    by: By,
+    first: date,
+    last: date,
+    at: datetime,
+    unit: str | None = None,
+) -> list[Figures]:
+    """Count what happened to cases from a day to a day, both included, of the city's zone.
+
+    Parameters
+    ----------
+    audience : whose subtrees are counted; readers of some departments only are told by department.
+    by : what is told apart; ``unit`` gives the units right below.
+    at : now (aware), for what is overdue.
+    unit : code of a unit within the audience's subtrees; None for all of them.
+
+    Returns
+    -------
+    sorted by unit and value; what has no number is missing.
+
+    Raises
+    ------
+    NotAllowedError
+        for a unit beyond the audience's subtrees, or another ``by`` than it may ask for.
+    IncompleteError
+        for a span that ends before it begins, or is longer than a century.
+    """
+    if not 0 <= (last - first).days <= _LONGEST_DAYS:
+        raise IncompleteError("last", Text(en="the span ends before it begins", zh="时间范围无效"))
+    units = units_of(city)
+    roots = _roots(units, audience, unit)
+    mine = audience.scope.departments
+    if mine is not None and by != "department":
+        raise NotAllowedError(
+            Text(en="ask by department: others' cases are not yours", zh="仅可按本部门统计")
+        )
+    told = roots
+    if by == "unit":
+        told = sorted({child.code for root in roots for child in units.children(root)})
+    dimension = "all" if by == "unit" else by
+    found = _figures(store.tallies(SUBJECT, told, dimension, {"now": [""], **periods(first, last)}))
+    _count_overdue(store, units, found, audience, by, told, at)
+    if mine is not None:
+        found = {key: one for key, one in found.items() if one.value in mine}
+    return [found[key] for key in sorted(found)]
+
+
+def periods(first: date, last: date) -> dict[str, list[str]]:
+    """Whole months of a span, and the days that are in none of them, by span."""
+    days: list[str] = []
+    months: list[str] = []
+    day = first
+    while day <= last:
+        following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        if day.day == 1 and following - timedelta(days=1) <= last:
+            months.append(f"{day:%Y-%m}")
+            day = following
+        else:
+            days.append(f"{day:%Y-%m-%d}")
+            day += timedelta(days=1)
+    return {"day": days, "month": months}
+
+
+def _roots(units: Units, audience: Audience, unit: str | None) -> list[str]:
+    roots = units.roots(audience.scope)
+    if unit is None:
+        return roots
+    allowed = WHOLE in roots or any(unit == one or units.is_below(unit, one) for one in roots)
+    if not allowed or not units.knows(unit):
+        raise NotAllowedError(
+            Text(en=f"unit '{unit}' is not within yours", zh=f"单元“{unit}”不在您的管辖范围内")
+        )
+    return [unit]
+
+
+def _figures(rows: list[Tallied]) -> dict[tuple[str, str], Figures]:
+    found: dict[tuple[str, str], Figures] = {}
+    held: dict[tuple[str, str], dict[str, Counter[int]]] = {}
+    for row in rows:
+        key = (row.unit, row.value)
+        one = found.setdefault(key, Figures(*key))
+        if row.measure.startswith(_HELD):
+            state = row.measure.removeprefix(_HELD)
+            buckets = held.setdefault(key, defaultdict(Counter))[state]
+            buckets[row.bucket] += row.number
+        elif row.measure.startswith(_NOW):
+            if row.number:
+                one.now[row.measure.removeprefix(_NOW)] = row.number
+        else:
+            setattr(one, row.measure, row.number)
+    for key, states in held.items():
+        found[key].median_hours = {state: _median_h(states[state]) for state in sorted(states)}
+    return found
+
+
+def _median_h(buckets: Mapping[int, int]) -> float:
+    half, passed = sum(buckets.values()) / 2, 0
+    for bucket in sorted(buckets):
+        passed += buckets[bucket]
+        if passed >= half:
+            return round(middle_s(bucket) / 3600, 4)
+    raise ValueError("no numbers")
+
+
+def _count_overdue(
+    store: Store,
+    units: Units,
+    found: dict[tuple[str, str], Figures],
+    audience: Audience,
+    by: By,
+    told: list[str],
+    at: datetime,
+) -> None:
+    """Open cases past their deadline are few beside all; they are counted one by one."""
+    past = {"op": "<", "args": [{"property": "deadline"}, {"timestamp": instant_text(at)}]}
+    value = by if by not in ("all", "unit") else "state"
+    asked = Query(CASE, where=past, skip_geometry=True, scope=audience.scope)
+    page = store.page(asked.but(properties=("jurisdiction", value)))
+    unit_at, value_at = page.names.index("jurisdiction"), page.names.index(value)
+    for row in page.rows:
+        named = "" if by in ("all", "unit") else row[value_at] or ""
+        for code in units.counted(row[unit_at]):
+            if code in told:
+                key = (code, named)
+                found.setdefault(key, Figures(*key)).overdue += 1
