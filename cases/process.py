@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cases.calendar import ALWAYS, Calendar, WorkingTime
+from cases.calendar import ALWAYS, Calendar, Span, WorkingTime
 from cases.refusals import TransitionError
 from cases.states import FINAL, OPENING, PAUSED, TITLES, State
 from layers.access import Right
@@ -96,7 +96,12 @@ class Duty(_Declared):
 
 
 class Choice(_Declared):
-    """How candidates for a case are compared (see `cases.dispatch`)."""
+    """How candidates for a case are compared (see `cases.dispatch`).
+
+    Attributes
+    ----------
+    day_shift : beginning and end of the day shift in the city's zone; the rest is the night shift.
+    """
 
     reach_m: float = Field(gt=0)
     walking_mps: float = Field(gt=0)
@@ -105,6 +110,7 @@ class Choice(_Declared):
     no_position_minutes: float = Field(ge=0)
     position_max_age_minutes: float = Field(gt=0)
     most_open_cases: int = Field(ge=1)
+    day_shift: Span
 
 
 class Joining(_Declared):
