@@ -37,6 +37,7 @@ MODULES = (
     "bench_tiles",
     "bench_cells",
     "bench_catalogue",
+    "bench_cases",
 )
 _ROWS = "--rows"
 LIBRARIES = ("pygeoapi", "pyais", "shapely", "pyogrio", "SQLAlchemy", "numpy", "pandas", "h3")

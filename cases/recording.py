@@ -37,6 +37,7 @@ class Step:
     key, request : idempotency key, and the digest of what was asked.
     logged : False for what changes a case without being a step of its life: findings that join, so
         that the log is the same however they came, in one batch or in many.
+    at : when (aware), where that is not the time of writing, as for a log taken over.
     """
 
     action: str
@@ -50,6 +51,7 @@ class Step:
     key: str | None = None
     request: str | None = None
     logged: bool = True
+    at: datetime | None = None
 
 
 # What an earlier step of the same batch has set.
@@ -72,12 +74,12 @@ def record(unit: Transaction, city: City, steps: Sequence[Step], *, at: datetime
     """
     if not steps:
         return []
-    process, units, moment = process_of(city), units_of(city), to_ms(at)
+    process, units = process_of(city), units_of(city)
     rows: dict[str, Row] = {}
     log: list[Row] = []
     numbers: Counter[TallyKey] = Counter()
     for step in steps:
-        row, before = step.row, step.before
+        row, before, moment = step.row, step.before, to_ms(step.at or at)
         earlier = rows.get(row["case_id"])
         if earlier is not None:
             row |= {name: earlier[name] for name in _CARRIED}

@@ -2,19 +2,18 @@
 
 They are read from tallies that change with the cases (see `cases.case_tallies`), whole months of a
 span by the month and the days at its ends by the day. A reopened case may be closed twice, and
-counts so. Medians are of times that really passed, told to within 5 %.
+counts so. Medians are of times that really passed (see `cases.case_tallies.median_s`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from cases.case_rows import CASE
-from cases.case_tallies import SUBJECT, middle_s
+from cases.case_tallies import HELD, SUBJECT, median_s
 from cases.refusals import IncompleteError, NotAllowedError
 from cases.units import WHOLE, Units, units_of
 from layers.access import Audience
@@ -26,7 +25,8 @@ from layers.store.tallies import Tallied
 from layers.text import Text
 
 By = Literal["all", "unit", "department", "event_type", "origin", "level"]
-_HELD, _NOW = "in.", "now."
+# By these, medians are read off so many numbers that they are told only if asked for.
+_MANY = ("unit", "event_type")
 _LONGEST_DAYS = 36_525
 
 
@@ -77,6 +77,7 @@ def statistics(
     last: date,
     at: datetime,
     unit: str | None = None,
+    medians: bool | None = None,
 ) -> list[Figures]:
     """Count what happened to cases from a day to a day, both included, of the city's zone.
 
@@ -86,6 +87,8 @@ def statistics(
     by : what is told apart; ``unit`` gives the units right below.
     at : now (aware), for what is overdue.
     unit : code of a unit within the audience's subtrees; None for all of them.
+    medians : whether medians are told; None for yes but by unit and event type, where they take
+        several times as long.
 
     Returns
     -------
@@ -111,7 +114,11 @@ def statistics(
     if by == "unit":
         told = sorted({child.code for root in roots for child in units.children(root)})
     dimension = "all" if by == "unit" else by
-    found = _figures(store.tallies(SUBJECT, told, dimension, {"now": [""], **periods(first, last)}))
+    spans = periods(first, last)
+    asked = {"now": [""], **spans}
+    if medians or (medians is None and by not in _MANY):
+        asked |= {HELD[span]: listed for span, listed in spans.items()}
+    found = _figures(store.tallies(SUBJECT, told, dimension, asked))
     _count_overdue(store, units, found, audience, by, told, at)
     if mine is not None:
         found = {key: one for key, one in found.items() if one.value in mine}
@@ -148,31 +155,23 @@ def _roots(units: Units, audience: Audience, unit: str | None) -> list[str]:
 
 def _figures(rows: list[Tallied]) -> dict[tuple[str, str], Figures]:
     found: dict[tuple[str, str], Figures] = {}
-    held: dict[tuple[str, str], dict[str, Counter[int]]] = {}
+    held: dict[tuple[str, str, str], Counter[int]] = defaultdict(Counter)
+    numbers: Counter[tuple[str, str, str]] = Counter()
+    stays = set(HELD.values())
     for row in rows:
-        key = (row.unit, row.value)
-        one = found.setdefault(key, Figures(*key))
-        if row.measure.startswith(_HELD):
-            state = row.measure.removeprefix(_HELD)
-            buckets = held.setdefault(key, defaultdict(Counter))[state]
-            buckets[row.bucket] += row.number
-        elif row.measure.startswith(_NOW):
+        one = found.setdefault((row.unit, row.value), Figures(row.unit, row.value))
+        if row.span in stays:
+            held[row.unit, row.value, row.measure][row.bucket] += row.number
+        elif row.span == "now":
             if row.number:
-                one.now[row.measure.removeprefix(_NOW)] = row.number
+                one.now[row.measure] = row.number
         else:
-            setattr(one, row.measure, row.number)
-    for key, states in held.items():
-        found[key].median_hours = {state: _median_h(states[state]) for state in sorted(states)}
+            numbers[row.unit, row.value, row.measure] += row.number
+    for (unit, value, measure), number in numbers.items():
+        setattr(found[unit, value], measure, number)
+    for (unit, value, state), buckets in sorted(held.items()):
+        found[unit, value].median_hours[state] = round(median_s(buckets) / 3600, 4)
     return found
-
-
-def _median_h(buckets: Mapping[int, int]) -> float:
-    half, passed = sum(buckets.values()) / 2, 0
-    for bucket in sorted(buckets):
-        passed += buckets[bucket]
-        if passed >= half:
-            return round(middle_s(bucket) / 3600, 4)
-    raise ValueError("no numbers")
 
 
 def _count_overdue(
