@@ -17,8 +17,8 @@ SUBJECT = "case"
 DIMENSIONS = ("all", "department", "event_type", "origin", "level")
 # Durations are told apart by a quarter of an octave, 19 %, from one minute on.
 _FIRST_S, _PER_OCTAVE = 60, 4
-# Spans of durations, apart from those of numbers, which are asked for much more often.
-HELD = {"day": "held_day", "month": "held_month"}
+# Durations by month, apart from the numbers by month, which are asked for much more often.
+HELD = "held_month"
 
 
 def bucket_of(seconds: float) -> int:
@@ -66,14 +66,14 @@ def counted(
     stay = None
     if before is not None and held_s is not None and before["state"] != row["state"]:
         stay = before["state"], bucket_of(held_s)
-    periods = (("day", f"{local:%Y-%m-%d}"), ("month", f"{local:%Y-%m}"))
+    day, month = f"{local:%Y-%m-%d}", f"{local:%Y-%m}"
     found: Counter[TallyKey] = Counter()
     for unit, dimension, value in _keys(units, row):
-        for span, period in periods:
-            for measure in measures:
-                found[TallyKey(unit, dimension, span, period, value, measure)] += 1
-            if stay is not None:
-                found[TallyKey(unit, dimension, HELD[span], period, value, *stay)] += 1
+        for measure in measures:
+            found[TallyKey(unit, dimension, "day", day, value, measure)] += 1
+            found[TallyKey(unit, dimension, "month", month, value, measure)] += 1
+        if stay is not None:
+            found[TallyKey(unit, dimension, HELD, month, value, *stay)] += 1
     _move(found, units, before, -1)
     _move(found, units, row, 1)
     return found

@@ -2,7 +2,8 @@
 
 They are read from tallies that change with the cases (see `cases.case_tallies`), whole months of a
 span by the month and the days at its ends by the day. A reopened case may be closed twice, and
-counts so. Medians are of times that really passed (see `cases.case_tallies.median_s`).
+counts so. Medians are of times that really passed, of all stays that ended in a month that the span
+meets (see `cases.case_tallies.median_s`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Figures:
     in_time, late : handled before and after the time allowed, within the span.
     overdue : open cases now whose next deadline has passed.
     now : cases by state as they stand now.
-    median_hours : by the state in which the time was spent, for stays that ended in the span.
+    median_hours : by the state in which the time was spent, of stays that ended in the months that
+        the span meets.
     """
 
     unit: str
@@ -117,8 +119,11 @@ def statistics(
     spans = periods(first, last)
     asked = {"now": [""], **spans}
     if medians or (medians is None and by not in _MANY):
-        asked |= {HELD[span]: listed for span, listed in spans.items()}
-    found = _figures(store.tallies(SUBJECT, told, dimension, asked))
+        asked[HELD] = sorted({*spans["month"], *(day[:7] for day in spans["day"])})
+    parts = [one for code in told for one in (units.whole if code == WHOLE else [code])]
+    # Of everything, what is told is the sum of its parts.
+    whole = WHOLE in told
+    found = _figures(store.tallies(SUBJECT, parts, dimension, asked), WHOLE if whole else None)
     _count_overdue(store, units, found, audience, by, told, at)
     if mine is not None:
         found = {key: one for key, one in found.items() if one.value in mine}
@@ -153,20 +158,20 @@ def _roots(units: Units, audience: Audience, unit: str | None) -> list[str]:
     return [unit]
 
 
-def _figures(rows: list[Tallied]) -> dict[tuple[str, str], Figures]:
+def _figures(rows: list[Tallied], as_unit: str | None) -> dict[tuple[str, str], Figures]:
     found: dict[tuple[str, str], Figures] = {}
     held: dict[tuple[str, str, str], Counter[int]] = defaultdict(Counter)
     numbers: Counter[tuple[str, str, str]] = Counter()
-    stays = set(HELD.values())
     for row in rows:
-        one = found.setdefault((row.unit, row.value), Figures(row.unit, row.value))
-        if row.span in stays:
-            held[row.unit, row.value, row.measure][row.bucket] += row.number
+        unit = as_unit or row.unit
+        one = found.setdefault((unit, row.value), Figures(unit, row.value))
+        if row.span == HELD:
+            held[unit, row.value, row.measure][row.bucket] += row.number
         elif row.span == "now":
             if row.number:
-                one.now[row.measure] = row.number
+                one.now[row.measure] = one.now.get(row.measure, 0) + row.number
         else:
-            numbers[row.unit, row.value, row.measure] += row.number
+            numbers[unit, row.value, row.measure] += row.number
     for (unit, value, measure), number in numbers.items():
         setattr(found[unit, value], measure, number)
     for (unit, value, state), buckets in sorted(held.items()):
@@ -191,7 +196,7 @@ def _count_overdue(
     unit_at, value_at = page.names.index("jurisdiction"), page.names.index(value)
     for row in page.rows:
         named = "" if by in ("all", "unit") else row[value_at] or ""
-        for code in units.counted(row[unit_at]):
+        for code in (WHOLE, *units.counted(row[unit_at])):
             if code in told:
                 key = (code, named)
                 found.setdefault(key, Figures(*key)).overdue += 1

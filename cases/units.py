@@ -9,8 +9,8 @@ from layers.city_declaration import LEVELS, Jurisdiction, Level
 from layers.query import Scope
 from layers.subtrees import prefixes
 
-# Everything, whatever its unit, and what lies in none.
-WHOLE = "*"
+# Everything, whatever its unit; what lies in no unit.
+WHOLE, NOWHERE = "*", "-"
 
 
 class Units:
@@ -35,8 +35,13 @@ class Units:
         return known
 
     def counted(self, code: str | None) -> list[str]:
-        """Codes of all units that a row of a code counts for, `WHOLE` among them."""
-        return [WHOLE, *(unit.code for unit in self.over(code))]
+        """Codes of all units that a row of a code counts for; `NOWHERE` where there is none."""
+        return [unit.code for unit in self.over(code)] or [NOWHERE]
+
+    @property
+    def whole(self) -> list[str]:
+        """Codes that make up everything: those of the topmost units, and `NOWHERE`."""
+        return [*(unit.code for unit in self.children(WHOLE)), NOWHERE]
 
     def in_hand(self, code: str | None, level: Level) -> Jurisdiction | None:
         """Unit of a level that answers for a code; the nearest above where there is none."""

@@ -228,7 +228,7 @@ def test_life(kind: str, city: City, request: pytest.FixtureRequest) -> None:
         run_state_machine_as_test(
             Life,
             settings=settings(
-                max_examples=15,
+                max_examples=10,
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
