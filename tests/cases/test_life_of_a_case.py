@@ -34,6 +34,8 @@ from cases.statistics import statistics
 from layers.city import City
 from layers.query import Query
 from layers.store import open_store
+from layers.store.sql import SqlStore
+from layers.store.tables import tally
 from tests.cases.conftest import AT, LIGHTHOUSE, OLD_HARBOUR, SEA, Desk, furnish, person
 from tests.postgis import fresh_database
 
@@ -59,7 +61,9 @@ class Life(RuleBasedStateMachine):
             # The log stays: it is never taken away.
             standing = unit.page(Query("case_event")).fids
             unit.delete(self.city.layer("case_event"), standing, at=AT)
-            unit.forget_tallies("case")
+        assert isinstance(self.store, SqlStore)
+        with self.store.writing() as connection:
+            connection.execute(tally.delete())
         c = self.city
         self.people = [
             self.desk.chief,

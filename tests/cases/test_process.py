@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cases.notices import read_notices
 from cases.process import DEFAULT, FILE, Process, default_process, process_of
 from cases.refusals import TransitionError
 from cases.states import DONE, FINAL, PAUSED, TITLES
@@ -54,6 +55,12 @@ def test_every_parameter_has_a_source() -> None:
         for name in content[part]:
             assert process.sources[f"{part}.{name}"]
     assert all(limit.source for limit in process.limits)
+
+
+def test_what_is_told_has_its_words(tiny_folder: Path) -> None:
+    words = read_notices(City(tiny_folder)).templates
+    for action in default_process().actions:
+        assert {telling.template for telling in action.tells} <= set(words)
 
 
 def test_the_most_telling_limit_holds() -> None:
