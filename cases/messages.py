@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cases.case_rows import Row
-from cases.process import Action, Telling, Whom
+from cases.process import Action, Telling, Whom, process_of
 from layers.city import City
 from layers.text import Text
 
@@ -18,8 +18,8 @@ class Message:
     Attributes
     ----------
     whom : what the recipient is.
-    recipient : account of an officer, id of a department, code of a unit, or what a report gave as
-        its reporter.
+    recipient : account of an officer, id of a department, code of a unit, what a report gave as
+        its reporter, or the subject that a rule found.
     template : id of the words.
     about : id of the case.
     occasion : id of the entry in the log; with template and recipient it tells the message from
@@ -45,7 +45,7 @@ def messages(city: City, action: Action, row: Row, entry: Row) -> tuple[Message,
     fields = _fields(city, row, entry)
     found = []
     for telling in action.tells:
-        recipient = _recipient(telling, row)
+        recipient = _recipient(city, telling, row)
         if recipient and recipient != entry["actor"]:
             about, occasion = row["case_id"], entry["log_id"]
             found.append(
@@ -54,12 +54,16 @@ def messages(city: City, action: Action, row: Row, entry: Row) -> tuple[Message,
     return tuple(found)
 
 
-def _recipient(telling: Telling, row: Row) -> str | None:
+def _recipient(city: City, telling: Telling, row: Row) -> str | None:
+    told = process_of(city).told_subjects
+    if telling.whom == "subject" and not row["event_type"].startswith(told or ("\0",)):
+        return None
     named = {
         "officer": "assignee",
         "department": "department",
         "unit": "unit",
         "reporter": "reporter",
+        "subject": "subject",
     }
     found: str | None = row.get(named[telling.whom])
     # Who is sent himself needs no second word through his department.

@@ -25,7 +25,7 @@ Need = Literal["reason", "photo", "place", "department", "unit", "case"]
 Effect = Literal[
     "assign", "take", "give_back", "release", "rework", "hand_up", "hand_down", "merge"
 ]
-Whom = Literal["officer", "department", "unit", "reporter"]
+Whom = Literal["officer", "department", "unit", "reporter", "subject"]
 _ID = r"^[a-z][a-z0-9_]{0,40}$"
 
 
@@ -133,6 +133,7 @@ class Process(_Declared):
     duties: tuple[Duty, ...]
     working_time: WorkingTime | None
     round_the_clock: tuple[str, ...]
+    told_subjects: tuple[str, ...]
     choice: Choice
     joint: Joining
     sources: dict[str, str]
@@ -290,8 +291,9 @@ def _check_codes(city: City, declaration: Declaration, process: Process) -> None
     for number, limit in enumerate(process.limits):
         if limit.event_type is not None:
             _known(city, declaration, ("limits", number, "event_type"), limit.event_type)
-    for number, code in enumerate(process.round_the_clock):
-        _known(city, declaration, ("round_the_clock", number), code)
+    for part in ("round_the_clock", "told_subjects"):
+        for number, code in enumerate(getattr(process, part)):
+            _known(city, declaration, (part, number), code)
 
 
 def _known(city: City, declaration: Declaration, at: tuple[str | int, ...], beginning: str) -> None:

@@ -99,6 +99,7 @@ def create_app(
         },
     )
     app.state.catalogues, app.state.audience = catalogues, door.alone
+    app.state.entrance = door
     app.state.engine, app.state.blocks = engine, blocks
     app.state.runs, app.state.tiles = runs, TileMemory()
     return app

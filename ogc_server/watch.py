@@ -132,7 +132,7 @@ def _settings(asked: Asked, chosen: tuple[str, ...]) -> dict[str, Any]:
         "zone": catalogue.city.declaration.zone,
         "view": opening_view(catalogue),
         "newest": NEWEST,
-        "background": _background(asked),
+        "background": background(asked),
         "chosen": list(chosen),
         "words": {key: said[key] for key in _WORDS},
         "rules": {
@@ -142,7 +142,7 @@ def _settings(asked: Asked, chosen: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _background(asked: Asked) -> list[dict[str, Any]]:
+def background(asked: Asked) -> list[dict[str, Any]]:
     """Return what lies under the alerts: the city's small background layers, lowest first."""
     catalogue = asked.catalogue
     seen = {spec.id: spec for spec in catalogue if spec.has_geometry}
