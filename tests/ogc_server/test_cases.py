@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -123,33 +124,49 @@ def case_city(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ci
     return City(folder)
 
 
-@pytest.fixture(params=["geopackage", pytest.param("postgis", marks=pytest.mark.postgis)])
-def office(request: pytest.FixtureRequest, case_city: City, tmp_path: Path) -> Iterator[Office]:
-    if request.param == "postgis":
-        with fresh_database(request.getfixturevalue("postgis_server")) as url:
-            yield from _office(url, case_city, tmp_path)
-    else:
-        yield from _office(str(tmp_path / "cases.gpkg"), case_city, tmp_path)
+@pytest.fixture(scope="session")
+def empty(case_city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GeoPackage with towns and no case; each test changes a copy of it."""
+    path = tmp_path_factory.mktemp("empty") / "cases.gpkg"
+    store = open_store(str(path), case_city)
+    furnish(store, case_city)
+    store.close()
+    return path
 
 
-def _office(url: str, city: City, folder: Path) -> Iterator[Office]:
-    store = open_store(url, city)
-    furnish(store, city)
-    yield Office(city, store, folder)
+@pytest.fixture
+def office(case_city: City, empty: Path, tmp_path: Path) -> Iterator[Office]:
+    copy = tmp_path / "cases.gpkg"
+    shutil.copy(empty, copy)
+    store = open_store(str(copy), case_city)
+    yield Office(case_city, store, tmp_path)
     store.close()
 
 
-def test_a_case_lives_over_http_and_its_log_is_whole(office: Office) -> None:
-    case = office.report(note="crates on the pavement")
-    office.bring(case, "closed")
-    told = office.get("eva", f"/cases/{case}").json()
+@pytest.fixture(params=["geopackage", pytest.param("postgis", marks=pytest.mark.postgis)])
+def anywhere(request: pytest.FixtureRequest, case_city: City, tmp_path: Path) -> Iterator[Office]:
+    """An office over each kind of store."""
+    if request.param == "geopackage":
+        yield request.getfixturevalue("office")
+        return
+    with fresh_database(request.getfixturevalue("postgis_server")) as url:
+        store = open_store(url, case_city)
+        furnish(store, case_city)
+        yield Office(case_city, store, tmp_path)
+        store.close()
+
+
+def test_a_case_lives_over_http_and_its_log_is_whole(anywhere: Office) -> None:
+    case = anywhere.report(note="crates on the pavement")
+    anywhere.bring(case, "closed")
+    told = anywhere.get("eva", f"/cases/{case}").json()
     assert told["part"] == "staff" and told["state"] == "closed" and told["actions"]
     assert [one["action"] for one in told["log"]] == [
         "report", "confirm", "file", "dispatch", "take", "start", "done", "verify", "close",
     ]  # fmt: skip
-    chain = office.get("eva", f"/cases/{case}/verify").json()
+    chain = anywhere.get("eva", f"/cases/{case}/verify").json()
     assert chain["whole"] and chain["entries"] == 9 and chain["broken"] is None
-    assert verify(office.store, case).whole
+    assert verify(anywhere.store, case).whole
 
 
 class TestLists:
@@ -161,13 +178,13 @@ class TestLists:
         assert [one["id"] for one in mine["cases"][0]["actions"]] == ["take", "return"]
         assert {one["id"] for one in office.get("desk", "/cases").json()["cases"]} == {fresh, sent}
 
-    def test_by_deadline_or_by_distance(self, office: Office) -> None:
+    def test_by_deadline_or_by_distance(self, anywhere: Office) -> None:
         x, y = OLD_HARBOUR
         places = {"a": (x + 0.003, y), "b": (x + 0.001, y), "c": (x + 0.002, y)}
-        ids = {office.report(key=key, where=list(place)): key for key, place in places.items()}
-        by_time = office.get("desk", "/cases").json()["cases"]
+        ids = {anywhere.report(key=key, where=list(place)): key for key, place in places.items()}
+        by_time = anywhere.get("desk", "/cases").json()["cases"]
         assert [one["deadline"] for one in by_time] == sorted(one["deadline"] for one in by_time)
-        near = office.get("desk", f"/cases?near={x},{y}&limit=2").json()
+        near = anywhere.get("desk", f"/cases?near={x},{y}&limit=2").json()
         assert [ids[one["id"]] for one in near["cases"]] == ["b", "c"]
         assert near["numberMatched"] == 3 and near["numberReturned"] == 2
         assert 70 < near["cases"][0]["distance_m"] < 90
@@ -182,24 +199,24 @@ class TestLists:
 
 
 class TestWalls:
-    def test_another_town_neither_sees_nor_counts(self, office: Office) -> None:
-        case = office.report()
-        office.bring(case, "dispatched")
-        here = office.report("farchief", key="z", where=list(LIGHTHOUSE))
+    def test_another_town_neither_sees_nor_counts(self, anywhere: Office) -> None:
+        case = anywhere.report()
+        anywhere.bring(case, "dispatched")
+        here = anywhere.report("farchief", key="z", where=list(LIGHTHOUSE))
         for name in ("far", "farchief"):
-            assert office.get(name, f"/cases/{case}").status_code == 404
-            assert office.get(name, f"/cases/{case}/verify").status_code == 404
-            listed = office.get(name, "/cases").json()
+            assert anywhere.get(name, f"/cases/{case}").status_code == 404
+            assert anywhere.get(name, f"/cases/{case}/verify").status_code == 404
+            listed = anywhere.get(name, "/cases").json()
             assert case not in [one["id"] for one in listed["cases"]]
             assert listed["numberMatched"] <= 1
         for action in ("take", "verify", "dispatch", "close"):
-            answer = office.post("farchief", f"/cases/{case}/{action}", {"why": "mine"})
+            answer = anywhere.post("farchief", f"/cases/{case}/{action}", {"why": "mine"})
             assert answer.status_code == 404, answer.text
-        figures = office.get("farchief", "/cases/statistics?by=all").json()["figures"]
+        figures = anywhere.get("farchief", "/cases/statistics?by=all").json()["figures"]
         assert sum(one["opened"] for one in figures) == 1
-        assert office.get("farchief", "/cases/statistics?unit=PS-OH").status_code == 403
-        assert office.get("desk", f"/cases/{here}").status_code == 404
-        assert office.get("far", "/inbox").json()["notices"] == []
+        assert anywhere.get("farchief", "/cases/statistics?unit=PS-OH").status_code == 403
+        assert anywhere.get("desk", f"/cases/{here}").status_code == 404
+        assert anywhere.get("far", "/inbox").json()["notices"] == []
 
     def test_a_case_that_is_not_there_answers_like_one_that_is_hidden(self, office: Office) -> None:
         case = office.report()
@@ -263,17 +280,17 @@ class TestSteps:
         assert other.status_code == 422 and other.json()["type"] == "urn:onemap:case:key-reused"
         assert len(office.get("ana", f"/cases/{case}").json()["log"]) == 5
 
-    def test_of_many_at_once_one_wins_and_the_others_hear_who(self, office: Office) -> None:
-        case = office.report()
-        office.bring(case, "dispatched")
-        version = office.get("ana", f"/cases/{case}").json()["version"]
+    def test_of_many_at_once_one_wins_and_the_others_hear_who(self, anywhere: Office) -> None:
+        case = anywhere.report()
+        anywhere.bring(case, "dispatched")
+        version = anywhere.get("ana", f"/cases/{case}").json()["version"]
         answers: list[Any] = []
         start = threading.Barrier(4)
 
         def take(name: str) -> None:
             start.wait()
             body = {"expectedVersion": version}
-            answers.append((name, office.post(name, f"/cases/{case}/take", body, f"key-{name}")))
+            answers.append((name, anywhere.post(name, f"/cases/{case}/take", body, f"key-{name}")))
 
         threads = [threading.Thread(target=take, args=(n,)) for n in ("ana", "bob") * 2]
         for thread in threads:
@@ -290,7 +307,7 @@ class TestSteps:
             assert {told["actor"]} == winners and told["action"] == "take"
             assert told["version"] == version + 1
             assert told["actor"] in told["texts"]["en"] and told["actor"] in told["texts"]["zh"]
-        log = office.get("eva", f"/cases/{case}").json()["log"]
+        log = anywhere.get("eva", f"/cases/{case}").json()["log"]
         assert [one["action"] for one in log].count("take") == 1
 
     @pytest.mark.parametrize(
@@ -325,7 +342,7 @@ class TestSteps:
         case = office.report()
         office.bring(case, "dispatched")
         headers = office.headers(name) | {"Content-Type": "application/json"}
-        text = _ascii(body)
+        text = json.dumps(body)
         answer = office.client.post(f"/cases/{case}/{action}", content=text, headers=headers)
         told = answer.json()
         assert answer.status_code in (status, 400), answer.text
@@ -431,23 +448,23 @@ class TestPhotos:
 
 
 class TestInbox:
-    def test_a_work_order_is_in_the_inbox_as_soon_as_it_is_sent(self, office: Office) -> None:
-        case = office.report()
-        office.bring(case, "filed")
+    def test_a_work_order_is_in_the_inbox_as_soon_as_it_is_sent(self, anywhere: Office) -> None:
+        case = anywhere.report()
+        anywhere.bring(case, "filed")
         body = {"details": {"department": "council", "assignee": "ana"}}
-        office.post("desk", f"/cases/{case}/dispatch", body, "d1")
-        office.post("desk", f"/cases/{case}/dispatch", body, "d1")
-        told = office.get("ana", "/inbox").json()
+        anywhere.post("desk", f"/cases/{case}/dispatch", body, "d1")
+        anywhere.post("desk", f"/cases/{case}/dispatch", body, "d1")
+        told = anywhere.get("ana", "/inbox").json()
         (notice,) = told["notices"]
         assert told["unseen"] == 1 and notice["case"] == case
         assert notice["template"] == "work_order" and notice["seen"] is None
-        log = office.get("desk", f"/cases/{case}").json()["log"]
+        log = anywhere.get("desk", f"/cases/{case}").json()["log"]
         assert notice["at"] == log[-1]["at"], "at the moment of the step"
-        assert office.get("bob", "/inbox").json()["notices"] == []
+        assert anywhere.get("bob", "/inbox").json()["notices"] == []
         keys = {"seen": [notice["key"]]}
-        assert office.post("bob", "/inbox", keys).json() == {"seen": 0}
-        assert office.post("ana", "/inbox", keys).json() == {"seen": 1}
-        assert office.get("ana", "/inbox").json()["unseen"] == 0
+        assert anywhere.post("bob", "/inbox", keys).json() == {"seen": 0}
+        assert anywhere.post("ana", "/inbox", keys).json() == {"seen": 1}
+        assert anywhere.get("ana", "/inbox").json()["unseen"] == 0
 
     def test_a_department_is_told_within_the_walls(self, office: Office) -> None:
         case = office.report()
@@ -488,9 +505,3 @@ def test_whoever_sits_at_the_machine_does_it_all(case_city: City, tmp_path: Path
     figures = client.get(f"/cases/statistics?last={datetime.now(UTC):%Y-%m-%d}").json()["figures"]
     assert sum(one["closed"] for one in figures) >= 1
     store.close()
-
-
-def _ascii(body: Any) -> str:
-    import json
-
-    return json.dumps(body)

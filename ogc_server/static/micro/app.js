@@ -5,7 +5,7 @@ import { reportForm, signInForm, stepForm } from "./forms.js";
 import { messages, onMap, orders, sending } from "./lists.js";
 import { showCase } from "./one.js";
 import { open, send, whenChanged } from "./queue.js";
-import { signOut, start, who } from "./server.js";
+import { start, who } from "./server.js";
 import { keep, kept } from "./store.js";
 
 const LOOK_AGAIN_MS = 60000;
@@ -38,7 +38,11 @@ async function render() {
     else if (view === "do") { buttons = await stepForm(page, id, action); }
     else { buttons = (await VIEWS[view](page, render)) || []; }
   };
-  if (view === "map") { main.replaceChildren(page); }
+  if (view === "map") {
+    main.replaceChildren(page);
+    bar.replaceChildren(...tabs(view));
+    await head(view);
+  }
   await fill();
   if (mine !== turn) { return; }
   await head(view);
@@ -63,12 +67,7 @@ async function head(view) {
   const titles = { case: "orders", do: "orders" };
   const turned = spoken() === "zh" ? "en" : "zh";
   const change = async () => { speak(turned); await keep("language", turned); render(); };
-  const away = async () => {
-    const waits = (await open()).length;
-    if (!waits || confirm(t("leave", { name: who().name }))) { await signOut(); render(); }
-  };
-  const left = who() && who().name !== "local" && view === "sending" ? h("button", { onclick: away }, t("sign_out")) : null;
-  top.replaceChildren(h("h1", {}, t(titles[view] || view)), who() ? await pill() : "", left || "",
+  top.replaceChildren(h("h1", {}, t(titles[view] || view)), who() ? await pill() : "",
     h("button", { lang: turned, onclick: change }, turned === "zh" ? "中文" : "English"));
 }
 
@@ -98,8 +97,8 @@ async function changed(arrived = false) {
   if (LIVE.includes(view)) { await render(); }
 }
 
-async function unseen() {
-  const told = who() ? await inbox() : null;
+async function unseen(fresh = false) {
+  const told = who() ? await inbox(fresh) : null;
   const mark = document.getElementById("unseen");
   if (mark) { mark.hidden = !(told && told.unseen); mark.textContent = told ? told.unseen : ""; }
 }
@@ -109,6 +108,7 @@ function listen() {
   addEventListener("hashchange", async () => { await render(); unseen(); });
   addEventListener("online", async () => { if (!who()) { await start(); } await pillOnly(); send(); });
   addEventListener("offline", pillOnly);
+  document.addEventListener("seen", () => unseen(true));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { send(); unseen(); } });
   if (!("serviceWorker" in navigator)) { return; }
   navigator.serviceWorker.addEventListener("message", ({ data }) => {

@@ -58,5 +58,6 @@ export function metres(a, b) {
 }
 
 export function far(m) {
-  return m < 1000 ? Math.round(m / 10) * 10 + " m" : (m / 1000).toFixed(m < 10000 ? 1 : 0) + " km";
+  const [near, long] = language === "zh" ? ["米", "公里"] : [" m", " km"];
+  return m < 995 ? Math.round(m / 10) * 10 + near : (m / 1000).toFixed(m < 9950 ? 1 : 0) + long;
 }

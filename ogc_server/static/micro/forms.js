@@ -36,7 +36,7 @@ function placeField(start) {
 function photoField() {
   const taken = [];
   const box = h("div", { class: "photos" });
-  const words = h("span", {}, t("photo"));
+  const words = h("span", {}, t("take_photo"));
   const failure = h("p", { class: "bad", role: "alert" });
   const pick = async (event) => {
     failure.textContent = "";

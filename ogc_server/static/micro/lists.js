@@ -3,7 +3,7 @@ import { ahead, actionOf, inbox, kindTitle, list, sorted, titleOf } from "./case
 import { clock, far, h, say, t, timeLeft } from "./dom.js";
 import { drawMap, known, locate } from "./place.js";
 import { again, discard, open } from "./queue.js";
-import { ask, who } from "./server.js";
+import { ask, signOut, who } from "./server.js";
 import { entries, keep, kept } from "./store.js";
 
 export function card(row) {
@@ -37,7 +37,7 @@ export async function orders(page, again) {
   if (!found) { page.append(empty(t("not_loaded"))); return; }
   if (!found.length) { page.append(empty(t("no_orders"))); }
   page.append(...sorted(found, way).map(card));
-  if (!known()) { locate().then((place) => { if (place && page.isConnected) { again(); } }); }
+  if (!known()) { locate().then((place) => { if (place && ["", "#orders"].includes(location.hash)) { again(); } }); }
 }
 
 const empty = (words) => h("p", { class: "empty" }, words);
@@ -56,19 +56,22 @@ export async function onMap(page) {
   await drawMap(box, points);
 }
 
+/* The number of a case is for programs; the message leads to the case itself. */
+const plain = ({ subject, case: id }) => subject.replace(id, "").replace(/\s+([:：])/, "$1").trim();
+
 export async function messages(page) {
   const told = await inbox();
   if (!told) { page.append(empty(t("not_loaded"))); return; }
   if (!told.notices.length) { page.append(empty(t("no_messages"))); }
   for (const one of told.notices) {
     page.append(h("a", { class: "card" + (one.seen ? "" : " new"), href: "#case/" + encodeURIComponent(one.case) },
-      h("b", {}, one.subject), h("p", {}, one.body), h("p", { class: "quiet" }, clock(one.at))));
+      h("b", {}, plain(one)), h("p", {}, one.body), h("p", { class: "quiet" }, clock(one.at))));
   }
   const unseen = told.notices.filter((one) => !one.seen).map((one) => one.key);
   if (unseen.length) {
     const body = JSON.stringify({ seen: unseen });
     ask("/inbox", { method: "POST", headers: { "Content-Type": "application/json" }, body })
-      .then(() => inbox(true)).catch(() => {});
+      .then(() => document.dispatchEvent(new Event("seen"))).catch(() => {});
   }
 }
 
@@ -84,6 +87,12 @@ export async function sending(page, repeat) {
   const found = (await entries()).reverse();
   if (!found.length) { page.append(empty(t("nothing"))); }
   for (const entry of found) { page.append(sendingCard(entry, repeat)); }
+  if (who().name === "local") { return; }
+  const leave = async () => {
+    const waits = (await open()).length;
+    if (!waits || confirm(t("leave", { name: who().name }))) { await signOut(); repeat(); }
+  };
+  page.append(h("p", { class: "quiet" }, t("signed_in", { name: who().name })), h("button", { class: "wide", onclick: leave }, t("sign_out")));
 }
 
 function sendingCard(entry, repeat) {

@@ -26,13 +26,18 @@ export async function showCase(page, id) {
     h("p", { class: "facts" }, h("span", { class: "chip" }, say(row.state_title)),
       row.local ? h("span", { class: "chip wait" }, t("local")) : null,
       row.assignee ? h("span", {}, t("by_who", { who: row.assignee })) : null),
-    ...queued.map((entry) => h("a", { class: "card " + entry.state, href: "#sending" },
-      h("b", {}, entry.action ? say(actionOf(entry.action).title) : t("report")), h("p", {}, stateWords(entry)),
-      entry.state === "refused" ? h("p", { class: "bad" }, say(entry.reason)) : null)),
+    queued.length ? waiting(queued) : "",
     row.note ? h("p", { class: "note" }, row.note) : "", photos(row.photos), facts);
   if (row.point) { page.append(mapButton(row)); }
   if (found.log) { page.append(h("h3", {}, t("log")), h("ol", { class: "log" }, ...[...found.log].reverse().map(logEntry))); }
   return (row.actions || []).map((action) => button(action, row));
+}
+
+function waiting(queued) {
+  const worst = queued.find((entry) => entry.state === "refused") || queued[0];
+  return h("a", { class: "card " + worst.state, href: "#sending" }, ...queued.map((entry) => h("p", {},
+    h("b", {}, entry.action ? say(actionOf(entry.action).title) : t("report")), " · " + stateWords(entry),
+    entry.state === "refused" ? h("span", { class: "bad block" }, say(entry.reason)) : null)));
 }
 
 function placeWords(row) {

@@ -41,7 +41,7 @@ export async function drawMap(box, points, { tapped = null, mark = null } = {}) 
   if (!box.isConnected) { return; }
   const map = L.map(box, { attributionControl: false, preferCanvas: true, zoomControl: true });
   const [west, south, east, north] = settings.view;
-  map.fitBounds([[south, west], [north, east]]);
+  map.fitBounds([[south, west], [north, east]], { animate: false });
   settings.background.forEach((layer) => {
     fetch(layer.items).then((answer) => answer.json()).then((rows) => {
       L.geoJSON(rows, { interactive: false, style: { color: layer.colour, weight: 1, fillColor: layer.colour, fillOpacity: layer.opacity * 0.4 } })
@@ -58,7 +58,7 @@ export async function drawMap(box, points, { tapped = null, mark = null } = {}) 
     const dot = L.circleMarker([me.place[1], me.place[0]], { radius: 8, color: "#fff", weight: 3, fillColor: "#1a8f3c", fillOpacity: 1 });
     drawn.push(dot.bindTooltip(h("span", {}, t("here"))).addTo(map));
   }
-  if (drawn.length) { map.fitBounds(L.featureGroup(drawn).getBounds(), { maxZoom: 16, padding: [40, 40] }); }
+  if (drawn.length) { map.fitBounds(L.featureGroup(drawn).getBounds(), { maxZoom: 16, padding: [40, 40], animate: false }); }
   if (tapped) {
     let pin = null;
     const show = (place) => {
