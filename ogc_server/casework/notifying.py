@@ -47,7 +47,7 @@ def tell(
     """
     made = []
     for message in messages:
-        for channel, recipient in _ways(city, entrance, declared, row, message):
+        for channel, recipient in _ways(city, entrance, declared, row, message, at):
             notice = compose(
                 declared, message.template, channel=channel, recipient=recipient,
                 about=message.about, occasion=message.occasion, fields=message.fields,
@@ -66,7 +66,12 @@ def inbox_of(declared: NoticeDeclaration) -> str | None:
 
 
 def _ways(
-    city: City, entrance: Entrance, declared: NoticeDeclaration, row: Row, message: Message
+    city: City,
+    entrance: Entrance,
+    declared: NoticeDeclaration,
+    row: Row,
+    message: Message,
+    at: datetime,
 ) -> Iterator[tuple[str, str]]:
     inbox = inbox_of(declared)
     if message.whom == "subject":
@@ -74,11 +79,11 @@ def _ways(
         for channel in outward or ([inbox] if inbox else []):
             yield channel, message.recipient
     elif inbox is not None:
-        for name in _names(city, entrance, row, message):
+        for name in _names(city, entrance, row, message, at):
             yield inbox, name
 
 
-def _names(city: City, entrance: Entrance, row: Row, message: Message) -> list[str]:
+def _names(city: City, entrance: Entrance, row: Row, message: Message, at: datetime) -> list[str]:
     """Accounts that a message is for; whoever sits at the machine where there are none."""
     if message.whom not in _RIGHTS:
         return [message.recipient]
@@ -95,7 +100,7 @@ def _names(city: City, entrance: Entrance, row: Row, message: Message) -> list[s
             message.recipient in concerned
             and any(audience.may(right) for right in _RIGHTS[message.whom])
             and _within(audience, row)
-            and account.stands(row["state_since"] or row["opened_at"])
+            and account.stands(at)
         ):
             found.append(account.name)
     return found

@@ -53,7 +53,8 @@ async function render() {
 }
 
 function actions(view, buttons) {
-  const back = h("button", { class: "back", onclick: () => { history.length > 1 ? history.back() : (location.hash = "orders"); }, "aria-label": t("back") }, "‹");
+  const up = view === "do" ? "case/" + encodeURIComponent(parts()[1]) : "orders";
+  const back = h("a", { class: "button back", href: "#" + up, "aria-label": t("back") }, "‹");
   return [back, h("div", { class: "actions" }, ...buttons)];
 }
 
@@ -66,7 +67,7 @@ function tabs(view) {
 async function head(view) {
   const titles = { case: "orders", do: "orders" };
   const turned = spoken() === "zh" ? "en" : "zh";
-  const change = async () => { speak(turned); await keep("language", turned); render(); };
+  const change = async () => { speak(turned); await keep("language", turned); history.replaceState(null, "", location.pathname + location.hash); render(); };
   top.replaceChildren(h("h1", {}, t(titles[view] || view)), who() ? await pill() : "",
     h("button", { lang: turned, onclick: change }, turned === "zh" ? "中文" : "English"));
 }

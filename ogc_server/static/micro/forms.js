@@ -107,8 +107,8 @@ export async function stepForm(page, id, name) {
     const details = Object.fromEntries(Object.entries(given).map(([key, input]) => [key, input.value.trim()]).filter(([, value]) => value));
     if (!needs.has("department")) { delete details.department; delete details.assignee; }
     const body = { why: why.value.trim(), details, ...(where ? { where } : {}) };
-    await add(entryOf(row, action, body, taken));
-    location.hash = "case/" + encodeURIComponent(id);
+    event.target.disabled = await add(entryOf(row, action, body, taken));
+    if (event.target.disabled) { location.hash = "case/" + encodeURIComponent(id); }
   };
   return [h("button", { class: "main", onclick: go }, say(action.title))];
 }
@@ -134,8 +134,8 @@ export async function reportForm(page) {
     if (!complete(told, missing)) { return; }
     event.target.disabled = true;
     const body = { kind: kind.value, where, note: note.value.trim() };
-    await add({ case: null, action: null, path: "/cases", title: null, photos: photo.value(where), body });
-    location.hash = "sending";
+    event.target.disabled = await add({ case: null, action: null, path: "/cases", title: null, photos: photo.value(where), body });
+    if (event.target.disabled) { location.hash = "sending"; }
   };
   return [h("button", { class: "main", onclick: go }, t("send"))];
 }

@@ -34,9 +34,9 @@ export async function orders(page, again) {
   };
   const tab = (id, words) => h("button", { class: way === id ? "on" : "", "aria-pressed": way === id ? "true" : "false", onclick: choose(id) }, words);
   page.append(h("div", { class: "tabs" }, tab("time", t("by_time")), tab("place", t("by_place"))));
-  if (!found) { page.append(empty(t("not_loaded"))); return; }
-  if (!found.length) { page.append(empty(t("no_orders"))); }
-  page.append(...sorted(found, way).map(card));
+  if (found === null) { page.append(empty(t("not_loaded"))); return; }
+  if (!found || !found.length) { page.append(empty(t("no_orders"))); }
+  page.append(...sorted(found || [], way).map(card));
   if (!known()) { locate().then((place) => { if (place && ["", "#orders"].includes(location.hash)) { again(); } }); }
 }
 
@@ -99,6 +99,7 @@ function sendingCard(entry, repeat) {
   const what = entry.action ? say(actionOf(entry.action).title) + " · " + say(entry.title)
     : t("reported", { what: kindTitle(entry.body.kind) });
   const stuck = entry.state === "refused" || entry.state === "held";
+  const untried = entry.state === "waiting" && !entry.tried;
   const todo = TODO[(entry.type || "").split(":").pop()] || "todo_else";
   const drop = async () => { if (confirm(t("sure"))) { await discard(entry); repeat(); } };
   return h("div", { class: "card " + entry.state },
@@ -110,5 +111,5 @@ function sendingCard(entry, repeat) {
     h("div", { class: "row" },
       entry.case ? h("a", { class: "button", href: "#case/" + encodeURIComponent(entry.case) }, t("open")) : null,
       stuck ? h("button", { onclick: async () => { await again(entry); repeat(); } }, t("again")) : null,
-      stuck ? h("button", { class: "danger", onclick: drop }, t("discard")) : null));
+      stuck || untried ? h("button", { class: "danger", onclick: drop }, t("discard")) : null));
 }

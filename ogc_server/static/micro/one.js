@@ -10,7 +10,7 @@ import { ask } from "./server.js";
 /* Fills the page; returns the buttons of the bar at the bottom. */
 export async function showCase(page, id) {
   const found = await one(id);
-  if (!found) { page.append(h("p", { class: "empty" }, t("not_loaded"))); return []; }
+  if (!found) { page.append(h("p", { class: "empty" }, t(found === null ? "not_loaded" : "gone"))); return []; }
   const queued = await open(id);
   const row = ahead(found, queued);
   const left = timeLeft(row.deadline);
@@ -80,7 +80,7 @@ function button(action, row) {
     event.target.disabled = true;
     if (!simple) { location.hash = "do/" + encodeURIComponent(row.id) + "/" + action.id; return; }
     const me = known() || (action.right === "handle" ? await quick() : null);
-    await add(entryOf(row, action, me ? { where: me.place } : {}, []));
+    event.target.disabled = await add(entryOf(row, action, me ? { where: me.place } : {}, []));
   };
   return h("button", { class: simple || action.id === "done" ? "main" : "", onclick: act }, say(action.title));
 }

@@ -3,7 +3,8 @@
  * The key makes the server do it once however often it is sent. An entry leaves the list only when the server
  * has answered for it, or when the person discards it.
  */
-import { ask, who } from "./server.js";
+import { t } from "./dom.js";
+import { ask, expired, who } from "./server.js";
 import { entries, put, remove } from "./store.js";
 
 const AGAIN_MS = 15000;
@@ -14,11 +15,20 @@ let timer = null;
 
 export const whenChanged = (call) => { changed = call; };
 
+/* Whether it is kept; a phone that is full says so at once. */
 export async function add(entry) {
-  await put({ ...entry, key: crypto.randomUUID(), by: who().name, state: "waiting", tapped: new Date().toISOString() });
+  try {
+    await put({ ...entry, key: fresh(), by: who().name, state: "waiting", tapped: new Date().toISOString() });
+  } catch (failure) {
+    alert(t("not_kept"));
+    return false;
+  }
   changed();
   send();
+  return true;
 }
+
+const fresh = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /* Entries that are not done, of one case or of all. */
 export async function open(caseId = null) {
@@ -57,7 +67,7 @@ export async function send() {
 async function sendAll() {
   let did = false;
   for (let one = await next(); one; one = await next()) {
-    await put({ ...one, state: "sending" });
+    await put({ ...one, state: "sending", tried: true });
     changed();
     const after = await sendOne(one);
     await put(after);
@@ -90,7 +100,7 @@ async function sendOne(one) {
         const answer = await upload(photo);
         if (!answer.ok) { return judged(one, answer); }
         photo.digest = (await answer.json()).digest;
-        await put({ ...one, state: "sending" });
+        await put({ ...one, state: "sending", tried: true });
       }
       digests.push(photo.digest);
     }
@@ -105,7 +115,7 @@ async function sendOne(one) {
     const done = await answer.json();
     return { ...one, photos: [], state: "sent", sent: new Date().toISOString(), case: done.case.id };
   } catch (failure) {
-    return { ...one, state: "waiting" };
+    return { ...one, state: "waiting", tried: true };
   }
 }
 
@@ -118,7 +128,8 @@ function upload(photo) {
 /* Refused for good, or to be tried again: what the server could not do now, it may later. */
 async function judged(one, answer) {
   const status = answer.status;
-  if (status === 401 || status >= 500 || LATER.includes(status)) { return { ...one, state: "waiting" }; }
+  if (status === 401) { expired(); }
+  if (status === 401 || status >= 500 || LATER.includes(status)) { return { ...one, state: "waiting", tried: true }; }
   let told = {};
   try { told = await answer.json(); } catch (failure) { /* No words came with it. */ }
   const plain = told.detail || "HTTP " + status;

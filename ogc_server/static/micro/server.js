@@ -7,6 +7,9 @@ let me = null;
 
 export const who = () => me;
 
+/* The server does not know the name any more: it has to be given again; what waits stays. */
+export const expired = () => { me = null; };
+
 function header(name, secret) {
   const bytes = new TextEncoder().encode(name + ":" + secret);
   return "Basic " + btoa(String.fromCharCode(...bytes));

@@ -50,6 +50,8 @@ export const WORDS = {
   send: ["Send", "提交"],
   missing: ["Still missing: {what}", "还缺：{what}"],
   bad_photo: ["This photo can't be read.", "无法读取该照片。"],
+  not_kept: ["This phone could not keep it: its storage is full. It was not sent.", "本机存储空间已满，未能保存，也未发送。"],
+  gone: ["There is no such case for you.", "没有您可查看的此工单。"],
   back: ["Back", "返回"],
   st_waiting: ["Waiting for the network", "等待发送"],
   st_sending: ["Being sent", "正在发送"],
