@@ -12,7 +12,8 @@ from cases.chain import digest_of
 from cases.refusals import IncompleteError
 from layers.text import Text
 
-MOST_TEXT, MOST_PHOTOS, MOST_DETAILS, MOST_KEY = 2000, 20, 30, 200
+# 4,000 characters are what GeoReport v2 allows a description.
+MOST_TEXT, MOST_PHOTOS, MOST_DETAILS, MOST_KEY = 4000, 20, 30, 200
 _DECIMALS = 7
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")

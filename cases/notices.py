@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cases.states import State
 from layers.city import City
 from layers.declaration import read
 from layers.errors import OnemapError
@@ -18,6 +19,8 @@ from layers.store.notice import Notice
 from layers.text import Text
 
 DEFAULT = Path(__file__).parent / "notices.yaml"
+# Template of notices for other systems: their body is a document (see `cases.subscriptions`).
+TRANSITION = "transition"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "onemap.notice")
 # What templates may name.
 FIELDS = frozenset({"case", "matter", "place", "time", "due", "why", "who", "unit"})
@@ -111,18 +114,46 @@ class Template(_Declared):
         return self
 
 
+class Subscription(_Declared):
+    """Another system that is told of cases (see `cases.subscriptions`); empty filters let all pass.
+
+    Attributes
+    ----------
+    channel : id of a webhook.
+    event_types : beginnings of codes.
+    departments : one of which handles the case.
+    states : after the step.
+    unit : in whose subtree the case lies.
+    """
+
+    id: str = Field(pattern=_ID)
+    channel: str
+    event_types: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
+    unit: str | None = None
+
+
 class NoticeDeclaration(_Declared):
-    """How a city tells people (``notices.yaml``)."""
+    """How a city tells people, and other systems (``notices.yaml``)."""
 
     channels: tuple[Channel, ...] = Field(min_length=1)
     retry: Retry
     templates: dict[str, Template]
+    subscriptions: tuple[Subscription, ...] = ()
 
     @model_validator(mode="after")
-    def _ids_once(self) -> NoticeDeclaration:
+    def _sound(self) -> NoticeDeclaration:
         ids = [channel.id for channel in self.channels]
         if len(set(ids)) < len(ids):
             raise ValueError("two channels have the same id")
+        names = [one.id for one in self.subscriptions]
+        if len(set(names)) < len(names):
+            raise ValueError("two subscriptions have the same id")
+        hooks = {channel.id for channel in self.channels if channel.kind == "webhook"}
+        for one in self.subscriptions:
+            if one.channel not in hooks:
+                raise ValueError(f"'{one.channel}' of subscription '{one.id}' is no webhook")
         return self
 
 
@@ -139,7 +170,17 @@ def read_notices(city: City) -> NoticeDeclaration:
         naming file, line and field of what does not fit.
     """
     own = city.folder / "notices.yaml"
-    return read(own if own.exists() else DEFAULT).into(NoticeDeclaration)
+    declaration = read(own if own.exists() else DEFAULT)
+    declared = declaration.into(NoticeDeclaration)
+    for number, one in enumerate(declared.subscriptions):
+        at = ("subscriptions", number)
+        if one.unit is not None and one.unit not in city.jurisdictions:
+            raise declaration.error((*at, "unit"), f"no unit '{one.unit}' in jurisdictions.yaml")
+        for place, name in enumerate(one.departments):
+            if name not in city.departments:
+                reason = f"no department '{name}' in city.yaml"
+                raise declaration.error((*at, "departments", place), reason)
+    return declared
 
 
 def compose(

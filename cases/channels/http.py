@@ -18,7 +18,7 @@ import httpx
 import orjson
 
 from cases.channels.channel import Channel, DeliveryError, secret
-from cases.notices import HttpChannel
+from cases.notices import TRANSITION, HttpChannel
 from layers.store.notice import Notice
 
 Clock = Callable[[], datetime]
@@ -82,16 +82,19 @@ class Webhook(_Http):
         self._clock = clock
 
     def _content(self, notice: Notice) -> dict[str, object]:
-        return {
-            "type": f"case.{notice.template}",
-            "timestamp": notice.created.isoformat(),
-            "data": {
+        # What subscribers are told is a document, not words.
+        told: object = (
+            orjson.Fragment(notice.body)
+            if notice.template == TRANSITION
+            else {
                 "case": notice.about,
                 "recipient": notice.recipient,
                 "subject": notice.subject,
                 "body": notice.body,
-            },
-        }
+            }
+        )
+        stamp = notice.created.isoformat()
+        return {"type": f"case.{notice.template}", "timestamp": stamp, "data": told}
 
     def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:
         stamp = str(int(self._clock().timestamp()))
