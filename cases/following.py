@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
 import pyproj
 import shapely
-from shapely.ops import transform
 
 from cases.case_log import Reader
 from cases.case_rows import CASE, LOG, Row
@@ -198,5 +198,9 @@ def _circle(city: City, near: tuple[float, float, float]) -> shapely.Geometry:
     crs = city.declaration.crs
     there = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     back = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    centre = transform(there.transform, shapely.Point(lon, lat))
-    return transform(back.transform, centre.buffer(radius_m))
+    circle = shapely.Point(there.transform(lon, lat)).buffer(radius_m)
+
+    def unprojected(xy: np.ndarray) -> np.ndarray:
+        return np.column_stack(back.transform(xy[:, 0], xy[:, 1]))
+
+    return shapely.transform(circle, unprojected)

@@ -43,6 +43,7 @@ def report(
     reporter: str | None = None,
     severity: Literal["minor", "moderate", "severe", "extreme"] = "minor",
     follows: str | None = None,
+    beyond: bool = False,
 ) -> Acted:
     """Open a case from what somebody reports.
 
@@ -58,6 +59,7 @@ def report(
     reporter : whom to tell what became of it, as the outbox names people; no contact of a person
         belongs here.
     follows : ended case that it goes on from.
+    beyond : the place may lie outside of the city, as those of cases of other nodes may.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def report(
         return again
     place = asked.where
     assert place is not None
-    _check(city, kind, place)
+    _check(city, kind, place, beyond)
     process = process_of(city)
     shape = shapely.Point(place)
     row: Row = {p.name: None for p in city.layer(CASE).properties} | {
@@ -127,11 +129,11 @@ def _duty(city: City, process: Process, kind: str) -> dict[str, str | None]:
     }
 
 
-def _check(city: City, kind: str, place: tuple[float, float]) -> None:
+def _check(city: City, kind: str, place: tuple[float, float], beyond: bool) -> None:
     if city.event_types and kind not in city.event_types:
         text = Text(en=f"no event type '{kind}' is declared", zh=f"没有事件类型“{kind}”")
         raise IncompleteError("kind", text)
     minx, miny, maxx, maxy = city.bounds
-    if not (minx <= place[0] <= maxx and miny <= place[1] <= maxy):
+    if not beyond and not (minx <= place[0] <= maxx and miny <= place[1] <= maxy):
         text = Text(en="the place lies outside of the city", zh="地点不在本市范围内")
         raise IncompleteError("where", text)

@@ -23,7 +23,7 @@ from layers.store.notice import Notice
 
 Clock = Callable[[], datetime]
 # Answers that trying again can mend.
-_PASSING = frozenset({408, 409, 425, 429})
+PASSING = frozenset({408, 409, 425, 429})
 
 
 class _Http(Channel):
@@ -46,7 +46,7 @@ class _Http(Channel):
         except httpx.HTTPError as failure:
             raise DeliveryError(f"{type(failure).__name__}: {failure}") from failure
         if not answer.is_success:
-            refused = 400 <= answer.status_code < 500 and answer.status_code not in _PASSING
+            refused = 400 <= answer.status_code < 500 and answer.status_code not in PASSING
             reason = f"HTTP {answer.status_code}: {answer.text[:200]}"
             raise DeliveryError(reason, for_good=refused)
 

@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cases.case_rows import CASE, LOG
+from cases.exchange_status import follow
 from cases.following import ServiceRequest, Wanted, find
 from cases.notices import read_notices
 from cases.open311 import Attribute, Open311, read_open311
+from cases.peers import read_peers
 from cases.refusals import CaseError, IncompleteError
 from cases.service_requests import LAYER, UnknownServiceError, case_of_token, submit
-from cases.subscriptions import notices_of
 from layers.city import City
 from layers.city_declaration import EventType
 from layers.text import Text
@@ -200,7 +201,7 @@ def _post(visit: Visit) -> Response:
     with visit.catalogue.store.transaction() as unit:
         made = submit(unit, visit.city, visit.declared, application, sent, at=visit.now)
         if made.acted is not None:
-            unit.put_notices(notices_of(visit.city, made.acted, declared))
+            follow(unit, visit.city, made.acted, declared, read_peers(visit.city))
     row = {
         "service_request_id": made.case_id,
         "service_notice": visit.say(visit.declared.service_notice),

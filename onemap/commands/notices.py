@@ -12,8 +12,10 @@ import typer
 from rich.table import Table
 
 from cases.channels import open_channels
+from cases.channels.peer import peer_channels
 from cases.notices import read_notices
 from cases.outbox import Delivered, Outbox
+from cases.peers import read_peers
 from layers.store.notices import NoticeRecords
 from onemap.commands.options import CityOption, JsonOption, Opened, StoreOption, now, opened
 from onemap.terminal import out, print_json
@@ -104,9 +106,10 @@ def retry(
 
 
 def outbox_of(at: Opened) -> Outbox:
-    """Open the outbox of a store with the channels of its city."""
+    """Open the outbox of a store with the channels of its city, and those to other nodes."""
     declared = read_notices(at.city)
     channels = open_channels(declared, os.environ)
+    channels |= peer_channels(read_peers(at.city), os.environ)
     return Outbox(NoticeRecords(at.store), channels, declared.retry, now)
 
 

@@ -1,0 +1,168 @@
+"""How a case that was handed over stands: told back by who has it, followed by who gave it.
+
+Each step of a taken case is told to the node it came from. There a suspended case is closed when
+the peer's is, goes back to where it stood when the peer rejects it, and else notes what it hears.
+What comes late, twice or in another order changes nothing: only a newer entry counts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from urllib.parse import quote
+
+import orjson
+
+from cases.acting import Acted
+from cases.actor import Actor
+from cases.case_log import entries
+from cases.case_rows import CASE, Row, read_rows
+from cases.exchange import ACTION, CASES, Receipt, check_parties
+from cases.exchange_document import STATUS_FORMAT, StatusDocument
+from cases.exchange_rows import NAMESPACE, exchanges_of, put_exchange, read_exchange
+from cases.messages import messages
+from cases.notices import NoticeDeclaration
+from cases.peers import Peer, Peers
+from cases.process import process_of
+from cases.recording import Step, record
+from cases.refusals import UnknownCaseError
+from cases.states import PAUSED
+from cases.subscriptions import notices_of
+from layers.city import City
+from layers.store.base import Transaction
+from layers.store.notice import Notice
+from layers.store.tables import instant_text, to_ms
+
+TEMPLATE = "exchange_status"
+_ACTIONS = {"closed": "peer_closed", "merged": "peer_closed", "rejected": "peer_gave_back"}
+
+
+def follow(
+    unit: Transaction, city: City, acted: Acted, declared: NoticeDeclaration, peers: Peers
+) -> int:
+    """Put into the outbox what other systems and other nodes are told of a step.
+
+    To be called in the transaction of every step, by whoever lets people act on cases.
+
+    Returns
+    -------
+    how many notices there were.
+    """
+    told = notices_of(city, acted, declared)
+    if peers.peers and not acted.replayed:
+        told += _statuses(unit, city, acted, peers)
+    return unit.put_notices(told)
+
+
+def receive_status(
+    unit: Transaction,
+    city: City,
+    declared: Peers,
+    peer: Peer,
+    document: StatusDocument,
+    digest: str,
+    *,
+    at: datetime,
+) -> Receipt:
+    """Take what a peer tells of a case that was handed over to it.
+
+    Parameters
+    ----------
+    unit : the caller's transaction.
+    peer : who has proven to be the sender.
+    digest : SHA-256 of the bytes that came, in hexadecimal.
+    at : the clock (aware).
+
+    Raises
+    ------
+    CaseError
+        `UnknownCaseError` where no such case was handed over to this peer.
+    """
+    check_parties(declared, peer, document.sender, document.receiver)
+    kept = read_exchange(unit, document.exchange)
+    if kept is None or (kept["direction"], kept["peer"]) != ("out", peer.id):
+        raise UnknownCaseError(document.case)
+    if kept["case_id"] != document.case or kept["peer_case"] not in (None, document.peer_case):
+        raise UnknownCaseError(document.case)
+    acted = None
+    if document.entry > (kept["peer_entry"] or 0):
+        acted = _followed(unit, city, kept, document, at)
+        kept |= {"peer_case": document.peer_case, "peer_state": document.state}
+        kept |= {"peer_entry": document.entry, "peer_digest": document.digest}
+        put_exchange(unit, city, kept, at)
+    return Receipt(document.exchange, document.case, digest, to_ms(at), acted)
+
+
+def _followed(
+    unit: Transaction, city: City, kept: Row, document: StatusDocument, at: datetime
+) -> Acted | None:
+    """Move the own case on; None where it does not wait for this peer any more."""
+    case_id = kept["case_id"]
+    found = read_rows(unit, city.layer(CASE), [case_id]).get(case_id)
+    if found is None or not _waits(unit, found, kept["exchange_id"]):
+        return None
+    process = process_of(city)
+    action = _ACTIONS.get(document.state, "peer_told")
+    after = process.step(action, found["state"], found["resumes_to"])
+    row = found | {"state": after}
+    details = {"peer": kept["peer"], "peer_state": document.state}
+    actor = Actor.platform()
+    (entry,) = record(
+        unit, city, [Step(action, found, row, actor, document.said, details=details)], at=at
+    )
+    told = messages(city, process.action(action), row, entry)
+    return Acted(case_id, action, found["state"], after, row["version"], entry, told)
+
+
+def _waits(unit: Transaction, row: Row, exchange: str) -> bool:
+    """Whether a case is suspended since it was handed over, and by this hand-over."""
+    if row["state"] != PAUSED:
+        return False
+    for entry in reversed(entries(unit, row["case_id"])):
+        if entry["before"] != PAUSED:
+            named = (entry["details"] or {}).get("exchange")
+            return (entry["action"], named) == (ACTION, exchange)
+    return False
+
+
+def _statuses(unit: Transaction, city: City, acted: Acted, peers: Peers) -> list[Notice]:
+    found = []
+    for kept in exchanges_of(unit, acted.case_id, "in"):
+        peer = peers.find(kept["peer"])
+        if peer is not None:
+            found.append(_status(city, acted, kept, peer, peers.node))
+    return found
+
+
+def _status(city: City, acted: Acted, kept: Row, peer: Peer, node: str) -> Notice:
+    entry = acted.entry
+    tells = process_of(city).action(acted.action).tells
+    public = any(telling.whom == "reporter" for telling in tells)
+    # The id of a taken hand-over begins with who handed it over.
+    exchange = kept["exchange_id"].removeprefix(f"in.{peer.id}.")
+    document = {
+        "format": STATUS_FORMAT,
+        "version": 1,
+        "exchange": exchange,
+        "sender": node,
+        "receiver": peer.id,
+        "case": kept["peer_case"],
+        "peer_case": acted.case_id,
+        "action": acted.action,
+        "state": acted.after,
+        "at": instant_text(entry["at"]),
+        "entry": entry["seq"],
+        "digest": entry["digest"],
+        "said": (entry["why"] or "") if public else "",
+    }
+    return Notice(
+        key=str(uuid.uuid5(NAMESPACE, f"status\n{exchange}\n{entry['log_id']}")),
+        channel=peer.channel,
+        recipient=f"{CASES}/{quote(kept['peer_case'], safe='')}/status",
+        about=acted.case_id,
+        template=TEMPLATE,
+        subject=f"{acted.after} {acted.case_id}",
+        body=orjson.dumps(document).decode(),
+        created=entry["at"],
+        due=entry["at"],
+    )
