@@ -4,19 +4,25 @@ Sentences come over TCP at a steady rate, from vessels on a fixed grid; of every
 a fishing boat that no register knows, so that events go on being found. The watch runs in this
 process as `onemap watch` runs it, on a GeoPackage, with the feed's clock; positions wait ten
 seconds to be put in order, unless the feed is told otherwise, and are in the figure with that wait
-and without it.
+and without it. What the process does before it reads the first line is a figure of its own, and the
+boats of the first seconds, in which memory of the store is filled, are left out. The sender is a
+process of its own; what a second of the feed takes of a core says how much room there is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -32,7 +38,7 @@ from onemap.home import Home
 from onemap.live import LivePipeline
 
 CITY = Path(__file__).parents[1] / "tests" / "cities" / "tiny"
-RATE, SECONDS = 5_000, 60
+RATE, SECONDS, WARM_S = 5_000, 60, 10
 RULE = "unregistered_vessel"
 _SHIPS, _BOATS = 4_000, 3_000
 _TICK_S = 0.02
@@ -40,6 +46,16 @@ _FIRST_SHIP, _FIRST_BOAT = 701_000_000, 725_000_000
 _LON, _LAT = -75.1, -42.5
 _BOAT_EVERY = 100
 _DRAIN_S = 30
+_SEND = "--send"
+
+
+class Played(NamedTuple):
+    """When each boat was sent and its event stored (s), lines read, seconds of a core used."""
+
+    sent: dict[str, float]
+    stored: dict[str, float]
+    lines: int
+    cpu_s: float
 
 
 def run() -> list[dict[str, Any]]:
@@ -56,24 +72,36 @@ def _measure(lateness_ms: int) -> Iterable[dict[str, Any]]:
             _prepare(city, store, folder)
             home = Home(city.folder, str(folder / "onemap.gpkg"), folder)
             decoder = LiveDecoder(lateness_ms=lateness_ms)
+            begun = time.perf_counter()
             live = LivePipeline(city, store, home, "bench", [RULE], decoder)
-            sent, stored, lines = asyncio.run(_play(live))
+            live.warm_up()
+            ready_s = time.perf_counter() - begun
+            played = asyncio.run(_play(live))
         finally:
             store.close()
-    late = np.array([stored[boat] - sent[boat] for boat in sent if boat in stored])
-    if len(late) < 0.9 * len(sent):
-        raise RuntimeError(f"of {len(sent)} events only {len(late)} were stored")
+    first = min(played.sent.values()) + WARM_S
+    boats = [boat for boat, at in played.sent.items() if at >= first]
+    late = np.array([played.stored[b] - played.sent[b] for b in boats if b in played.stored])
+    if len(late) < 0.9 * len(boats):
+        raise RuntimeError(f"of {len(boats)} events only {len(late)} were stored")
+    wait = f"{lateness_ms / 1000:g} s to put in order included"
+    data = (
+        f"synthetic NMEA over TCP, {RATE:,} messages/s for {SECONDS} s, {played.lines:,} lines,"
+        f" {_SHIPS:,} ships, GeoPackage"
+    )
+    warm = f"{data}; {len(late):,} events after {WARM_S} s of warming up"
+    yield _row(f"ready to read, {wait}", "rules, references and compiled loops", ready_s, "s")
+    share = played.cpu_s * RATE / played.lines
+    yield _row(f"core used by {RATE:,} messages, {wait}", data, share, "s")
+    for percent in (50, 99):
+        what = f"sentence in to event stored, p{percent}, {wait}"
+        yield _row(what, warm, float(np.percentile(late, percent)), "s")
+
+
+def _row(what: str, data: str, value: float, unit: str) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    wait = lateness_ms / 1000
-    for share in (50, 99):
-        yield {
-            "what": f"sentence in to event stored, p{share}, {wait:g} s to put in order included",
-            "data": f"synthetic NMEA over TCP, {RATE:,} messages/s for {SECONDS} s, {lines:,} "
-            f"lines, {len(late):,} events, GeoPackage",
-            "value": round(float(np.percentile(late, share)), 2),
-            "unit": "s",
-            "peak_mb": round(peak),
-        }
+    values = {"what": what, "data": data, "value": round(value, 2), "unit": unit}
+    return values | {"peak_mb": round(peak)}
 
 
 def _prepare(city: City, store: Store, folder: Path) -> None:
@@ -86,49 +114,74 @@ def _prepare(city: City, store: Store, folder: Path) -> None:
         unit.upsert(city.layer("vessel_registry"), rows, at=at, source="bench")
 
 
-async def _play(live: LivePipeline) -> tuple[dict[str, float], dict[str, float], int]:
-    """When each boat's position was sent, and when its event was stored; lines read."""
-    sent: dict[str, float] = {}
+async def _play(live: LivePipeline) -> Played:
+    """Read what another process sends, until each boat's event is stored."""
     stored: dict[str, float] = {}
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.bench_live", _SEND],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert sender.stdout is not None
+    port = int(await asyncio.to_thread(sender.stdout.readline))
+    source = tcp_lines("127.0.0.1", port, now_ms=_now_ms, attempts=1)
+    read, before = 0, time.process_time()
+    async for batch in live_batches(source, live.decoder, now_ms=_now_ms):
+        done = await asyncio.to_thread(live.commit, batch, at=datetime.now(UTC))
+        read += done.tally.read
+        for event in done.events:
+            stored.setdefault(event.subject, time.monotonic())
+        if len(stored) >= _BOATS:
+            break
+    spent = time.process_time() - before
+    await source.aclose()
+    told, _ = await asyncio.to_thread(sender.communicate)
+    return Played(json.loads(told), stored, read, spent)
+
+
+async def _send() -> None:
+    """Serve the feed to one reader until it hangs up; print the port, and when boats were sent."""
+    sent: dict[str, float] = {}
+    over = asyncio.Event()
     bodies = _bodies()
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        start, count, boat = time.perf_counter(), 0, 0
-        # Ships go on until the last boat's event is stored: a feed that falls silent waits longer.
-        while (passed := time.perf_counter() - start) < SECONDS + _DRAIN_S:
-            if passed > SECONDS and len(stored) >= len(sent):
-                break
-            due, now = int(passed * RATE), int(time.time())
-            tag = b"s:BENCH,c:%d" % now
-            head = b"\\%s*%02X\\" % (tag, checksum(tag))
-            out = []
-            while count < due:
-                if count % _BOAT_EVERY == 0 and boat < _BOATS and passed < SECONDS:
-                    out += [head + part for part in bodies["said"][boat]]
-                    out.append(head + bodies["boats"][boat])
-                    sent[f"{_FIRST_BOAT + boat:09d}"] = time.perf_counter()
-                    boat += 1
-                else:
-                    # A payload that differs each time, or it would be a duplicate.
-                    out.append(head + bodies["ships"][count % len(bodies["ships"])])
-                count += 1
-            if out:
-                writer.write(b"\n".join(out) + b"\n")
-                await writer.drain()
-            await asyncio.sleep(_TICK_S)
+        with contextlib.suppress(OSError):
+            await _feed(writer, bodies, sent)
         writer.close()
+        over.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    source = tcp_lines("127.0.0.1", port, now_ms=_now_ms, attempts=1)
-    read = 0
+    print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
-        async for batch in live_batches(source, live.decoder, now_ms=_now_ms):
-            done = await asyncio.to_thread(live.commit, batch, at=datetime.now(UTC))
-            read += done.tally.read
-            for event in done.events:
-                stored.setdefault(event.subject, time.perf_counter())
-    return sent, stored, read
+        await over.wait()
+    print(json.dumps(sent))
+
+
+async def _feed(
+    writer: asyncio.StreamWriter, bodies: dict[str, Any], sent: dict[str, float]
+) -> None:
+    start, count, boat = time.monotonic(), 0, 0
+    # Ships go on after the last boat: a feed that falls silent waits longer.
+    while (passed := time.monotonic() - start) < SECONDS + _DRAIN_S:
+        due, now = int(passed * RATE), int(time.time())
+        tag = b"s:BENCH,c:%d" % now
+        head = b"\\%s*%02X\\" % (tag, checksum(tag))
+        out = []
+        while count < due:
+            if count % _BOAT_EVERY == 0 and boat < _BOATS:
+                out += [head + part for part in bodies["said"][boat]]
+                out.append(head + bodies["boats"][boat])
+                sent[f"{_FIRST_BOAT + boat:09d}"] = time.monotonic()
+                boat += 1
+            else:
+                # A payload that differs each time, or it would be a duplicate.
+                out.append(head + bodies["ships"][count % len(bodies["ships"])])
+            count += 1
+        if out:
+            writer.write(b"\n".join(out) + b"\n")
+            await writer.drain()
+        await asyncio.sleep(_TICK_S)
 
 
 def _bodies() -> dict[str, Any]:
@@ -154,3 +207,7 @@ def _sentence(mmsi: int, east: float, north: float) -> bytes:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__" and sys.argv[1:2] == [_SEND]:
+    asyncio.run(_send())

@@ -51,12 +51,18 @@ def filled_store(city: City, path: Path, many: int = MANY, few: int = FEW) -> St
     return store
 
 
-@contextmanager
-def running(app: ASGIApp) -> Iterator[str]:
-    """Serve by uvicorn in a thread, from the first answer to the end of the block."""
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve by uvicorn in a thread, from the first answer to the end of the block."""
+    port = port or free_port()
     settings = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, daemon=True)

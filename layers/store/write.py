@@ -27,14 +27,10 @@ from layers.store.conditions import history_cover
 from layers.store.database import SqlDatabase
 from layers.store.notice import Notice
 from layers.store.notices import insert_notices
+from layers.store.parts import put_parts
 from layers.store.tables import Instant, LayerTables, cell_cover, to_ms
 
 CHUNK = 50_000
-_PUT_PART = (
-    "INSERT INTO onemap_state_part (name, part, content) VALUES (?, ?, ?)"
-    " ON CONFLICT (name, part) DO UPDATE SET content = excluded.content"
-)
-_DROP_PART = "DELETE FROM onemap_state_part WHERE name = ? AND part = ?"
 
 
 @dataclass(frozen=True)
@@ -369,13 +365,7 @@ class SqlTransaction(Transaction):
 
     def put_parts(self, name: str, changed: Mapping[str, bytes], gone: Iterable[str]) -> None:
         """See `Transaction.put_parts`."""
-        # By the driver itself: for thousands of parts SQLAlchemy takes longer than the database.
-        mark = "?" if self.connection.dialect.paramstyle == "qmark" else "%s"
-        if changed:
-            rows = [(name, part, content) for part, content in changed.items()]
-            self.connection.exec_driver_sql(_PUT_PART.replace("?", mark), rows)
-        if old := [(name, part) for part in gone]:
-            self.connection.exec_driver_sql(_DROP_PART.replace("?", mark), old)
+        put_parts(self.connection, name, changed, gone)
 
     def add_tallies(self, subject: str, numbers: Mapping[tallies.TallyKey, int]) -> None:
         """See `Transaction.add_tallies`."""

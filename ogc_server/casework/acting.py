@@ -13,7 +13,9 @@ from starlette.responses import Response
 from cases.acting import Acted, act
 from cases.actor import Actor
 from cases.case_rows import CASE, read_rows
+from cases.exchange_status import follow
 from cases.notices import read_notices
+from cases.peers import read_peers
 from cases.refusals import IncompleteError, UnknownCaseError
 from cases.reporting import report
 from layers.store.base import Transaction
@@ -113,11 +115,13 @@ def _answer(asked: Asked, actor: Actor, unit: Transaction, done: Acted, now: dat
     catalogue = asked.catalogue
     city, spec = catalogue.city, catalogue.city.layer(CASE)
     row = read_rows(unit, spec, [done.case_id])[done.case_id]
+    declared = read_notices(city)
     if done.notices:
         tell(
-            unit, city, entrance_of(asked.request), read_notices(city), row, done.notices,
+            unit, city, entrance_of(asked.request), declared, row, done.notices,
             language=asked.language, at=now,
         )  # fmt: skip
+    follow(unit, city, done, declared, read_peers(city))
     seen = catalogue.audience.sees(spec) and bool(
         read_rows(unit, spec, [done.case_id], catalogue.audience.scope)
     )
