@@ -196,8 +196,8 @@ class TestHandingOver:
         south, _ = nodes
         case = south.report("STREET-1", OLD_HARBOUR)
         officer = person(south.city, "ana", "officer", "PS", departments="council")
-        for who, refusal in ((officer, UnknownCaseError),
-                             (person(south.city, "eva", "inspector"), NotAllowedError)):  # fmt: skip
+        inspector = person(south.city, "eva", "inspector")
+        for who, refusal in ((officer, UnknownCaseError), (inspector, NotAllowedError)):
             with pytest.raises(refusal):
                 south.hand_over(case, actor=who)
         with pytest.raises(IncompleteError):
