@@ -134,14 +134,14 @@ def long_way(stage: Stage, graph: RoadGraph, metres: tuple[float, float]) -> Way
     )
 
 
-def lead_in(stage: Stage, way: Way, metres: tuple[float, float] = _LEAD_M) -> Way:
+def lead_in(stage: Stage, way: Way) -> Way:
     """A quiet way that leads to the start of another one."""
-    return somewhere(stage, stage.roads.quiet, way.junctions[0], metres, way.roads[0]).back()
+    return somewhere(stage, stage.roads.quiet, way.junctions[0], _LEAD_M, way.roads[0]).back()
 
 
-def lead_out(stage: Stage, way: Way, metres: tuple[float, float] = _LEAD_M) -> Way:
+def lead_out(stage: Stage, way: Way) -> Way:
     """A quiet way that leads on from the end of another one."""
-    return somewhere(stage, stage.roads.quiet, way.junctions[-1], metres, way.roads[-1])
+    return somewhere(stage, stage.roads.quiet, way.junctions[-1], _LEAD_M, way.roads[-1])
 
 
 @dataclass(frozen=True)
