@@ -18,6 +18,7 @@ from cases.evidence import doubts
 from cases.evidence.citations import Cited, records, references, row_histories, rules
 from cases.evidence.excerpt import Excerpt, excerpt_of
 from cases.evidence.ground import ground
+from cases.evidence.matched import matched_ways
 from cases.evidence.places import places
 from cases.evidence.rows import histories, moment_of, plain, told
 from cases.evidence.seen import Seen
@@ -30,6 +31,8 @@ CASE, ALERT = "case_event", "alert"
 # Gives further GeoJSON features of a package, each with an ``id``, from what the reader sees and
 # the document made so far: the same for the same state of the store.
 Extra = Callable[[Seen, dict[str, Any]], list[dict[str, Any]]]
+
+EXTRAS: tuple[Extra, ...] = (matched_ways,)
 
 
 class NoCaseError(OnemapError):
@@ -65,7 +68,7 @@ def package(
     *,
     software: str,
     excerpt: Excerpt | None = None,
-    extras: Sequence[Extra] = (),
+    extras: Sequence[Extra] = EXTRAS,
 ) -> Package:
     """Gather the evidence of a case.
 
@@ -76,7 +79,7 @@ def package(
     at : when the package is made (aware); rows are those of that moment, also if asked for later.
     software : version of the program.
     excerpt : how much of tracks and ground; as declared where it is None.
-    extras : add further features, such as roads that a track was matched to.
+    extras : add further features; the ways by road of trucks by default.
 
     Raises
     ------

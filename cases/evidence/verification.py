@@ -13,7 +13,7 @@ from cases.chain import Link, digest_of, verify
 from cases.evidence import folder
 from cases.evidence.compare import differences
 from cases.evidence.excerpt import Excerpt
-from cases.evidence.package import FORMAT, Extra, NoCaseError, Package, package
+from cases.evidence.package import EXTRAS, FORMAT, Extra, NoCaseError, Package, package
 from cases.evidence.rows import moment_of
 from cases.evidence.seen import Seen
 
@@ -85,7 +85,7 @@ def verify_package(
     chain: Sequence[Link],
     *,
     at: datetime,
-    extras: Sequence[Extra] = (),
+    extras: Sequence[Extra] = EXTRAS,
 ) -> Verdict:
     """Check files, and make the content again from the store.
 

@@ -87,9 +87,8 @@ class TestReporting:
         ]
         assert len({first.case_id, *(one.case_id for one in others)}) == 5
 
-    @pytest.mark.parametrize(
-        ("sent", "field"),
-        [
+    def test_what_does_not_fit_is_refused_and_leaves_nothing(self, door: Door) -> None:
+        wrong = [
             (replace(SENT, place=None), "lat"),
             (replace(SENT, place=(10.0, 10.0)), "where"),
             (replace(SENT, place=None, address="Anchor Street 40"), "address_string"),
@@ -102,14 +101,11 @@ class TestReporting:
             (replace(SENT, media_url="http://user:secret@example.net/"), "media_url"),
             (replace(SENT, media_url="http://[broken"), "media_url"),
             (replace(SENT, attributes={"SIZE": ("1",)}), "attribute[SIZE]"),
-        ],
-    )
-    def test_what_does_not_fit_is_refused_and_leaves_nothing(
-        self, door: Door, sent: Submission, field: str
-    ) -> None:
-        with pytest.raises(IncompleteError) as refusal:
-            door.send(sent)
-        assert refusal.value.field == field
+        ]
+        for sent, field in wrong:
+            with pytest.raises(IncompleteError) as refusal:
+                door.send(sent)
+            assert refusal.value.field == field
         assert door.desk.store.count(Query("case_event")) == 0
         assert door.desk.store.count(Query(LAYER)) == 0
 

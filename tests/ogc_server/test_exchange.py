@@ -196,9 +196,8 @@ class TestHandingOver:
         south, _ = nodes
         case = south.report("STREET-1", OLD_HARBOUR)
         officer = person(south.city, "ana", "officer", "PS", departments="council")
-        inspector = person(south.city, "eva", "inspector")
-        for who, refusal in ((officer, UnknownCaseError), (inspector, NotAllowedError)):
-            with pytest.raises(refusal):
+        for who in (officer, person(south.city, "eva", "inspector")):
+            with pytest.raises((UnknownCaseError, NotAllowedError)):
                 south.hand_over(case, actor=who)
         with pytest.raises(IncompleteError):
             south.hand_over(case, why=" ")
@@ -316,9 +315,8 @@ class TestTheDoor:
         assert len({answer.text for answer in answers}) == 1
         assert door.north.cases() == [] == door.north.exchanges()
 
-    @pytest.mark.parametrize(
-        ("change", "status"),
-        [
+    def test_what_does_not_fit_is_refused(self, door: Door) -> None:
+        changes: list[tuple[dict[str, Any], int]] = [
             ({"version": 2}, 422), ({"format": "other"}, 422), ({"sender": "north"}, 422),
             ({"receiver": "south"}, 422), ({"hops": []}, 422), ({"hops": ["other"]}, 422),
             ({"hops": ["a", "b", "c", "south"]}, 403), ({"exchange": "x" * 201}, 422),
@@ -328,17 +326,14 @@ class TestTheDoor:
             ({"case": {"event_type": "0101"}}, 422), ({"case": {"event_type": "' OR 1=1"}}, 422),
             ({"case": {"opened_at": "yesterday"}}, 422), ({"case": None}, 422),
             ({"case": {"note": "x" * 4001}}, 422),
-        ],
-    )  # fmt: skip
-    def test_what_does_not_fit_is_refused(
-        self, door: Door, change: dict[str, Any], status: int
-    ) -> None:
-        content = dict(door.document)
-        for name, value in change.items():
-            inner = isinstance(value, dict)
-            content[name] = content[name] | value if inner else value
-        answer = door.post(content)
-        assert answer.status_code == status, answer.text
+        ]  # fmt: skip
+        for change, status in changes:
+            content = dict(door.document)
+            for name, value in change.items():
+                inner = isinstance(value, dict)
+                content[name] = content[name] | value if inner else value
+            answer = door.post(content)
+            assert answer.status_code == status, (change, answer.text)
         assert door.north.cases() == [] == door.north.exchanges()
 
     def test_hostile_texts_are_only_texts(self, door: Door) -> None:
@@ -347,18 +342,16 @@ class TestTheDoor:
         assert door.post(content).status_code == 200
         assert words in door.north.cases()[0]["note"]
 
-    @pytest.mark.parametrize(
-        ("body", "status"),
-        [
+    def test_garbage_is_refused(self, door: Door) -> None:
+        bodies = [
             (b"", 422), (b"{", 422), (b"[]", 422), (b"null", 422), (b"\xff\xfe{}", 422),
             ('{"format": "跨"}'.encode("gbk"), 422), (b"[" * 100_000, 422),
             (b'{"format": "\\ud800"}', 422), (b" " * (LARGEST + 1), 413),
             (b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><x>&a;</x>", 422),
-        ],
-    )  # fmt: skip
-    def test_garbage_is_refused(self, door: Door, body: bytes, status: int) -> None:
-        assert door.post(body).status_code == status
-        assert door.post(body, path=f"/exchange/cases/{door.case}/status").status_code == status
+        ]  # fmt: skip
+        for body, status in bodies:
+            for path in ("/exchange/cases", f"/exchange/cases/{door.case}/status"):
+                assert door.post(body, path=path).status_code == status, body[:20]
 
     def test_other_forms_are_refused(self, door: Door) -> None:
         assert door.post(**{"content-type": "text/xml"}).status_code == 415

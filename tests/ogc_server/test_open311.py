@@ -143,14 +143,12 @@ class TestServices:
         assert keys == ["2", "6"]
         assert node.get("/services/STREET-1.json").json()["attributes"] == []
 
-    @pytest.mark.parametrize(
-        "path",
-        ["/services/NONE.json", "/services/..%2F..%2Fcity.yaml.json", "/services.yaml", "/services",
+    def test_what_is_not_there_is_not_found(self, node: Node) -> None:
+        paths = ["/services/NONE.json", "/services/..%2F..%2Fcity.yaml.json", "/services.yaml", "/services",
          "/services/STREET-1", "/tokens/unknown.json", "/requests/unknown.json",
-         "/requests/%00.json", "/requests/..%2F..%2Fetc%2Fpasswd.json"],
-    )  # fmt: skip
-    def test_what_is_not_there_is_not_found(self, node: Node, path: str) -> None:
-        assert node.get(path).status_code == 404
+         "/requests/%00.json", "/requests/..%2F..%2Fetc%2Fpasswd.json"]  # fmt: skip
+        for path in paths:
+            assert node.get(path).status_code == 404, path
 
     def test_another_jurisdiction_is_not_found(self, node: Node) -> None:
         refused(node.get("/services.json", jurisdiction_id="elsewhere"), 404, "elsewhere")
@@ -222,9 +220,8 @@ class TestReporting:
             assert node.post(description=str(number)).status_code == 200
         refused(node.post(description="one more"), 429)
 
-    @pytest.mark.parametrize(
-        ("fields", "status", "word"),
-        [
+    def test_what_does_not_fit_is_refused_with_its_name(self, node: Node) -> None:
+        wrong: list[tuple[dict[str, str | None], int, str]] = [
             ({"service_code": None}, 400, "service_code"),
             ({"service_code": "NONE"}, 404, "NONE"),
             ({"service_code": "' OR 1=1 --"}, 404, "OR"),
@@ -243,17 +240,13 @@ class TestReporting:
             ({"media_url": "file:///etc/passwd"}, 400, "media_url"),
             ({"attribute[NO]": "1"}, 400, "attribute"),
             ({"jurisdiction_id": "elsewhere"}, 404, "jurisdiction"),
-        ],
-    )
-    def test_what_does_not_fit_is_refused_with_its_name(
-        self, node: Node, fields: dict[str, str | None], status: int, word: str
-    ) -> None:
-        refused(node.post(**fields), status, word)
+        ]
+        for fields, status, word in wrong:
+            refused(node.post(**fields), status, word)
         assert node.store.count(Query("case_event")) == 0
 
-    @pytest.mark.parametrize(
-        ("body", "media", "status"),
-        [
+    def test_garbage_is_refused(self, node: Node) -> None:
+        bodies = [
             (b"service_code=%FF%FE", FORM["content-type"], 400),
             ("service_code=跨".encode("gbk"), FORM["content-type"], 400),
             (b"a=1&" * 1000, FORM["content-type"], 400),
@@ -264,12 +257,11 @@ class TestReporting:
             (b"service_code=A", "application/x-www-form-urlencoded; charset=gbk", 400),
             (b"", FORM["content-type"], 400),
             (b"\x00\x01\x02", FORM["content-type"], 400),
-        ],
-    )
-    def test_garbage_is_refused(self, node: Node, body: bytes, media: str, status: int) -> None:
-        headers = {"content-type": media}
+        ]
         path = f"{HOME}/requests.json?api_key=geheim"
-        refused(node.client.post(path, content=body, headers=headers), status)
+        for body, media, status in bodies:
+            headers = {"content-type": media}
+            refused(node.client.post(path, content=body, headers=headers), status)
 
     def test_answers_to_questions_are_kept_with_the_words(self, node: Node) -> None:
         ident = node.report(**{"service_code": "ROAD-1", "attribute[AXLES]": "6"})
@@ -307,9 +299,8 @@ class TestFollowing:
             street, sea,
         }  # fmt: skip
 
-    @pytest.mark.parametrize(
-        ("query", "word"),
-        [
+    def test_what_makes_no_sense_is_refused(self, node: Node) -> None:
+        wrong: list[tuple[dict[str, str], str]] = [
             ({"status": "done"}, "status"),
             ({"start_date": "2010-01-01"}, "zone"),
             ({"start_date": "2010-01-01T00:00:00"}, "zone"),
@@ -323,12 +314,9 @@ class TestFollowing:
             ({"lat": "1", "long": "1", "radius": "-1"}, "radius"),
             ({"lat": "1", "long": "1", "radius": "inf"}, "radius"),
             ({"service_request_id": ",".join(map(str, range(1001)))}, "1,000"),
-        ],
-    )  # fmt: skip
-    def test_what_makes_no_sense_is_refused(
-        self, node: Node, query: dict[str, str], word: str
-    ) -> None:
-        refused(node.get("/requests.json", **query), 400, word)
+        ]  # fmt: skip
+        for query, word in wrong:
+            refused(node.get("/requests.json", **query), 400, word)
 
     @given(query=st.dictionaries(
         st.sampled_from(["service_request_id", "service_code", "start_date", "end_date", "status",
