@@ -144,9 +144,17 @@ class TestServices:
         assert node.get("/services/STREET-1.json").json()["attributes"] == []
 
     def test_what_is_not_there_is_not_found(self, node: Node) -> None:
-        paths = ["/services/NONE.json", "/services/..%2F..%2Fcity.yaml.json", "/services.yaml", "/services",
-         "/services/STREET-1", "/tokens/unknown.json", "/requests/unknown.json",
-         "/requests/%00.json", "/requests/..%2F..%2Fetc%2Fpasswd.json"]  # fmt: skip
+        paths = [
+            "/services/NONE.json",
+            "/services/..%2F..%2Fcity.yaml.json",
+            "/services.yaml",
+            "/services",
+            "/services/STREET-1",
+            "/tokens/unknown.json",
+            "/requests/unknown.json",
+            "/requests/%00.json",
+            "/requests/..%2F..%2Fetc%2Fpasswd.json",
+        ]
         for path in paths:
             assert node.get(path).status_code == 404, path
 
