@@ -131,10 +131,15 @@ def _permits(
     ways: dict[int, tuple[int, Way, shapely.LineString]] = {}
     tips = {}
     plates: set[str] = set()
+    hauls = took[:, [d.junction for d in dumps]]
+    # Roads without stations may fall apart: some sites have no way to any dump.
+    joined = np.flatnonzero((np.isfinite(hauls) & (hauls > 0)).any(axis=1)).tolist()
+    if not joined:
+        raise NoPlaceError("every site is out of reach of every dump")
     for number in range(section.permits):
-        at = number % len(sites)
+        at = joined[number % len(joined)]
         if at not in ways:
-            dump = _suitable(took[at, [d.junction for d in dumps]], rng)
+            dump = _suitable(hauls[at], rng)
             way = graph.between(unwind(before[at], sites[at].junction, dumps[dump].junction))
             ways[at] = dump, way, shapely.LineString(graph.line(way))
             tips[at] = spots.beside(ways[at][2])
@@ -155,14 +160,14 @@ def _permits(
 
 
 def _suitable(took: Floats, rng: np.random.Generator) -> int:
-    """A dump at a good distance; the farthest where all are near."""
+    """A dump at a good distance; the farthest where all are near, the nearest where all are far."""
     good = np.flatnonzero((took >= _HAUL_S[0]) & (took <= _HAUL_S[1]))
     if len(good):
         return int(rng.choice(good))
-    finite = np.where(np.isfinite(took) & (took <= _HAUL_S[1]), took, -1)
-    if finite.max() <= 0:
-        raise NoPlaceError("a site is out of reach of every dump")
-    return int(finite.argmax())
+    near = np.where((took > 0) & (took <= _HAUL_S[1]), took, -1)
+    if near.max() <= 0:
+        return int(np.argmin(np.where(took > 0, took, np.inf)))
+    return int(near.argmax())
 
 
 def _plate(prefixes: tuple[str, ...], given: set[str], rng: np.random.Generator) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import shapely
@@ -15,8 +16,7 @@ _LANES = {"expressway": 6, "arterial": 4}
 _SHORTEST_M = 160.0
 _APART_M = 4000.0
 _PARALLEL_M = 1500.0
-# How far its street leads on, both ways: who drives by can be seen before and behind it.
-_ONWARD_M = 900.0
+_REACH_M = 700.0
 
 
 def _across(line: shapely.LineString, half_m: float) -> shapely.LineString:
@@ -44,30 +44,33 @@ def _has_parallel(road: Road, roads: Sequence[Road], tree: shapely.STRtree) -> b
     return False
 
 
-def _leads_on(roads: Sequence[Road]) -> set[str]:
-    """Roads whose street goes on for long at both of their ends."""
-    pieces: dict[int, list[Road]] = {}
-    for road in roads:
-        pieces.setdefault(road.street, []).append(road)
-    found: set[str] = set()
-    for own in pieces.values():
-        middles = shapely.get_coordinates([r.line.interpolate(0.5, normalized=True) for r in own])
-        for road, middle in zip(own, middles, strict=True):
-            ahead = (middles - middle) @ [
-                np.cos(_direction(road.line)),
-                np.sin(_direction(road.line)),
-            ]
-            if min(-ahead.min(), ahead.max()) > _ONWARD_M:
-                found.add(road.id)
-    return found
+def _reach(road: Road, junction: int, at: Mapping[tuple[int, int], list[Road]]) -> float:
+    """Metres of the road's street beyond one of its junctions."""
+    beyond, done = 0.0, {road.id}
+    while True:
+        on = [other for other in at[road.street, junction] if other.id not in done]
+        if len(on) != 1:
+            return beyond
+        done.add(on[0].id)
+        beyond += on[0].line.length
+        junction = on[0].end if on[0].start == junction else on[0].start
 
 
 def place_stations(
     roads: Sequence[Road], weighing: Weighing, rng: np.random.Generator
 ) -> list[Station]:
-    """Stations on long expressways and arterials that have a parallel road nearby."""
-    onward = _leads_on([r for r in roads if r.road_class in _LANES])
-    fast = [r for r in roads if r.id in onward and r.line.length > _SHORTEST_M]
+    """Stations inside long expressways and arterials that have a parallel road nearby."""
+    at: defaultdict[tuple[int, int], list[Road]] = defaultdict(list)
+    for road in roads:
+        at[road.street, road.start].append(road)
+        at[road.street, road.end].append(road)
+    fast = [
+        r
+        for r in roads
+        if r.road_class in _LANES
+        and r.line.length > _SHORTEST_M
+        and min(_reach(r, r.start, at), _reach(r, r.end, at)) > _REACH_M
+    ]
     tree = shapely.STRtree([road.line for road in roads])
     stations: list[Station] = []
     places: list[shapely.Point] = []

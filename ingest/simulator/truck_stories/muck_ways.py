@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import shapely
@@ -22,14 +23,14 @@ from ingest.simulator.trucks import tip
 from layers.text import Text
 
 RULE = "muck_route_departure"
-_OUTSIDE_M, _LEAST_OUTSIDE_M, _STEP_M = 60.0, 1300.0, 20.0
-_PARTS = ((0.3, 0.7), (0.2, 0.8), (0.4, 0.8), (0.2, 0.6), (0.1, 0.9))
+_OUTSIDE_M, _LEAST_OUTSIDE_M, _STEP_M = 60.0, 1000.0, 20.0
+_PARTS = ((0.3, 0.7), (0.2, 0.8), (0.4, 0.8), (0.2, 0.6), (0.1, 0.9), (0.05, 0.95))
 _TOUR_S = 2400.0
 # Longer than a driver may be late.
 _HAUL_S = 1000.0
 _SIDE_M, _PAUSE_S = 130.0, 100.0
 _DUMP_S = 900.0
-_TRIES = 12
+_Found = TypeVar("_Found")
 
 
 def _outside_m(course: Course, permit: MuckPermit) -> float:
@@ -61,15 +62,24 @@ def _other_way(stage: Stage, permit: MuckPermit) -> tuple[Course, Course, Course
     return None
 
 
+def _first_with(
+    stage: Stage, find: Callable[[Stage, MuckPermit], _Found | None]
+) -> tuple[MuckPermit, _Found]:
+    """A permit that something is found for, and what is found."""
+    found: list[_Found] = []
+
+    def fits(permit: MuckPermit) -> bool:
+        one = find(stage, permit)
+        if one is not None:
+            found.append(one)
+        return one is not None
+
+    return stage.permit(fits), found[-1]
+
+
 def _off_way(*, tells_load: bool) -> Callable[[int, Stage], Scene]:
     def scene(number: int, stage: Stage) -> Scene:
-        for _ in range(_TRIES):
-            permit = stage.permit(lambda _: True)
-            courses = _other_way(stage, permit)
-            if courses is not None:
-                break
-        else:
-            raise NoPlaceError("no permitted way has another one beside it")
+        permit, courses = _first_with(stage, _other_way)
         shift = loaded_in_hours(stage, permit)
         shift.drive(courses[0])
         span = shift.drive(courses[1])
@@ -128,13 +138,7 @@ def _side_road(stage: Stage, permit: MuckPermit) -> tuple[float, Course, Course]
 
 def _short_cut(number: int, stage: Stage) -> Scene:
     """Turn into a side road for a moment, and come back."""
-    for _ in range(_TRIES):
-        permit = stage.permit(lambda _: True)
-        side = _side_road(stage, permit)
-        if side is not None:
-            break
-    else:
-        raise NoPlaceError("no permitted way has a side road")
+    permit, side = _first_with(stage, _side_road)
     course = permitted_course(stage, permit)
     shift = loaded_in_hours(stage, permit)
     shift.drive(course.part(0.0, side[0]))

@@ -118,16 +118,13 @@ class Stage:
         NoPlaceError
             where no free permit is as wanted.
         """
-        free = [
-            permit
-            for permit in self.roads.geography.haulage.permits
-            if permit.id not in self.taken and wanted(permit)
-        ]
-        if not free:
-            raise NoPlaceError("no permit is left that the story fits")
-        permit = free[int(self.rng.integers(len(free)))]
-        self.taken.add(permit.id)
-        return permit
+        permits = self.roads.geography.haulage.permits
+        for number in self.rng.permutation(len(permits)).tolist():
+            permit: MuckPermit = permits[number]
+            if permit.id not in self.taken and wanted(permit):
+                self.taken.add(permit.id)
+                return permit
+        raise NoPlaceError("no permit is left that the story fits")
 
     def begin(self, junction: int, start: float) -> Shift:
         """A shift that stands at a junction until it starts."""

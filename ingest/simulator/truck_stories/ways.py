@@ -16,7 +16,7 @@ from ingest.simulator.truck_stories.story import Stage
 _Option = TypeVar("_Option")
 _Made = TypeVar("_Made")
 _TRIES = 60
-_LEG_S = (240.0, 1200.0)
+_LEG_S, _MOST_LEGS = (240.0, 1200.0), 300
 _SLOWEST_MPS = 5.0
 _FAR_SHARE = 0.7
 _LEAD_M = (1200.0, 5000.0)
@@ -65,32 +65,33 @@ def tour(stage: Stage, seconds: float, away_from: Floats | None = None) -> tuple
 
 
 def _tour(stage: Stage, start: int, seconds: float) -> Way | None:
-    graph, begun = stage.roads.quiet, Way((start,), ())
-    legs: list[Way] = []
-    for _ in range(_TRIES):
-        whole = begun.then(*legs)
-        if float(graph.course(whole).t[-1]) >= seconds:
-            return whole
-        leg = _leg(stage, whole)
+    """Go from leg to leg; where none leads on, go back a leg and try another one."""
+    graph = stage.roads.quiet
+    legs: list[tuple[Way, float]] = []
+    for _ in range(_MOST_LEGS):
+        leg = _leg(stage, legs[-1][0] if legs else Way((start,), ()))
         if leg is not None:
-            legs.append(leg)
+            legs.append((leg, float(graph.course(leg).t[-1])))
         elif legs:
-            # Where only the way back leads on, the last leg went to the wrong place.
             legs.pop()
         else:
             return None
+        if sum(took for _, took in legs) >= seconds:
+            return Way((start,), ()).then(*(leg for leg, _ in legs))
     return None
 
 
-def _leg(stage: Stage, so_far: Way) -> Way | None:
-    graph, at = stage.roads.quiet, so_far.junctions[-1]
-    took, before = graph.trees([at], _LEG_S[1])
-    through = stage.roads.through
-    far = through[np.isfinite(took[0, through]) & (took[0, through] > _LEG_S[0])]
-    for goal in stage.rng.permutation(far)[:_TRIES].tolist():
-        way = graph.between(unwind(before[0], at, goal))
-        if way.roads[:1] != so_far.roads[-1:]:
-            return way
+def _leg(stage: Stage, before: Way) -> Way | None:
+    """A way that leads on from the end of another one."""
+    at, through = before.junctions[-1], stage.roads.through
+    for closed in ((), before.roads[-1:]):
+        graph = stage.roads.quiet.without(closed) if closed else stage.roads.quiet
+        took, tree = graph.trees([at], _LEG_S[1])
+        far = through[np.isfinite(took[0, through]) & (took[0, through] > _LEG_S[0])]
+        for goal in stage.rng.permutation(far)[:_TRIES].tolist():
+            way = graph.between(unwind(tree[0], at, goal))
+            if way.roads[:1] != before.roads[-1:]:
+                return way
     return None
 
 
