@@ -133,6 +133,7 @@ def test_a_city_replaces_parts(tiny_copy: Path) -> None:
         ({"duties": [{"event_type": "SEA", "departments": ["navy"], "source": "t"}]}, "navy"),
         ({"duties": [{"event_type": "SKY", "departments": ["police"], "source": "t"}]}, "SKY"),
         ({"round_the_clock": ["SKY"]}, "round_the_clock.0"),
+        ({"told_subjects": ["SKY"]}, "told_subjects.0"),
         ({"limits": [{"state": "found", "hours": 1, "event_type": "S-", "source": "t"}]}, "S-"),
         ({"limits": [{"state": "found", "hours": 0, "source": "t"}]}, "limits.0.hours"),
         ({"stages": []}, "stages"),

@@ -83,6 +83,11 @@ export function stateWords(entry) {
   return other ? t("st_other", { name: entry.by }) : t("st_" + entry.state);
 }
 
+export function reasonOf({ faster, reason }) {
+  const action = faster && actionOf(faster.action);
+  return action ? t("faster", { who: faster.actor, what: say(action.title), when: clock(faster.at) }) : say(reason);
+}
+
 export async function sending(page, repeat) {
   const found = (await entries()).reverse();
   if (!found.length) { page.append(empty(t("nothing"))); }
@@ -106,7 +111,7 @@ function sendingCard(entry, repeat) {
     h("b", {}, what),
     h("p", { class: "facts" }, h("span", { class: "chip " + entry.state }, stateWords(entry)), h("span", { class: "quiet" }, clock(entry.tapped))),
     entry.body.why || entry.body.note ? h("p", {}, entry.body.why || entry.body.note) : null,
-    entry.state === "refused" ? h("p", { class: "bad" }, say(entry.reason)) : null,
+    entry.state === "refused" ? h("p", { class: "bad" }, reasonOf(entry)) : null,
     entry.state === "refused" ? h("p", {}, t(todo)) : null,
     h("div", { class: "row" },
       entry.case ? h("a", { class: "button", href: "#case/" + encodeURIComponent(entry.case) }, t("open")) : null,

@@ -1,7 +1,7 @@
 /* One case: what it is, what was done, and big buttons for what can be done next. */
 import { actionOf, ahead, one, titleOf } from "./cases.js";
 import { clock, far, h, metres, say, t, timeLeft } from "./dom.js";
-import { stateWords } from "./lists.js";
+import { reasonOf, stateWords } from "./lists.js";
 import { picture } from "./photo.js";
 import { drawMap, known, locate } from "./place.js";
 import { add, open } from "./queue.js";
@@ -37,7 +37,7 @@ function waiting(queued) {
   const worst = queued.find((entry) => entry.state === "refused") || queued[0];
   return h("a", { class: "card " + worst.state, href: "#sending" }, ...queued.map((entry) => h("p", {},
     h("b", {}, entry.action ? say(actionOf(entry.action).title) : t("report")), " · " + stateWords(entry),
-    entry.state === "refused" ? h("span", { class: "bad block" }, say(entry.reason)) : null)));
+    entry.state === "refused" ? h("span", { class: "bad block" }, reasonOf(entry)) : null)));
 }
 
 function placeWords(row) {

@@ -48,15 +48,16 @@ export async function drawMap(box, points, { tapped = null, mark = null } = {}) 
         .addTo(map).bringToBack();
     }).catch(() => {});
   });
-  const drawn = points.map(({ place, late, title, open }) => {
-    const dot = L.circleMarker([place[1], place[0]],
-      { radius: 11, color: "#fff", weight: 2, fillColor: late ? "#c3201f" : "#0b5cad", fillOpacity: 1 });
-    return dot.bindTooltip(h("span", {}, title)).on("click", open).addTo(map);
-  });
+  const drawn = [];
   const me = known();
   if (me) {
-    const dot = L.circleMarker([me.place[1], me.place[0]], { radius: 8, color: "#fff", weight: 3, fillColor: "#1a8f3c", fillOpacity: 1 });
-    drawn.push(dot.bindTooltip(h("span", {}, t("here"))).addTo(map));
+    const ring = L.circleMarker([me.place[1], me.place[0]], { radius: 15, color: "#1a8f3c", weight: 3, fillColor: "#1a8f3c", fillOpacity: 0.3 });
+    drawn.push(ring.bindTooltip(h("span", {}, t("here"))).addTo(map));
+  }
+  for (const { place, late, title, open } of points) {
+    const dot = L.circleMarker([place[1], place[0]],
+      { radius: 11, color: "#fff", weight: 2, fillColor: late ? "#c3201f" : "#0b5cad", fillOpacity: 1 });
+    drawn.push(dot.bindTooltip(h("span", {}, title)).on("click", open).addTo(map));
   }
   if (drawn.length) { map.fitBounds(L.featureGroup(drawn).getBounds(), { maxZoom: 16, padding: [40, 40], animate: false }); }
   if (tapped) {

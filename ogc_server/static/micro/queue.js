@@ -36,7 +36,7 @@ export async function open(caseId = null) {
 }
 
 export async function again(entry) {
-  await put({ ...entry, state: "waiting", reason: null, free: true });
+  await put({ ...entry, state: "waiting", reason: null, faster: null, free: true });
   await release(entry.case);
 }
 
@@ -133,7 +133,8 @@ async function judged(one, answer) {
   let told = {};
   try { told = await answer.json(); } catch (failure) { /* No words came with it. */ }
   const plain = told.detail || "HTTP " + status;
-  return { ...one, state: "refused", status, type: told.type || "", reason: told.texts || { en: plain, zh: plain } };
+  const faster = told.actor && { actor: told.actor, action: told.action, at: told.at };
+  return { ...one, state: "refused", status, faster, type: told.type || "", reason: told.texts || { en: plain, zh: plain } };
 }
 
 async function tidy() {

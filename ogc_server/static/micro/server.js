@@ -1,5 +1,5 @@
 /* Asking the server in the name of who signed in; the browser's own sign-in is never used. */
-import { settings } from "./dom.js";
+import { settings, spoken } from "./dom.js";
 import { drop, keep, kept } from "./store.js";
 
 let auth = null;
@@ -16,7 +16,7 @@ function header(name, secret) {
 }
 
 export function ask(path, options = {}) {
-  const headers = { Accept: "application/json", ...(options.headers || {}) };
+  const headers = { Accept: "application/json", "Accept-Language": spoken(), ...(options.headers || {}) };
   if (auth) { headers.Authorization = auth; }
   const url = path.startsWith("http") ? path : settings.base + path;
   return fetch(url, { ...options, headers, credentials: "omit", signal: AbortSignal.timeout(60000) });

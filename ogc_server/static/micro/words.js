@@ -59,6 +59,7 @@ export const WORDS = {
   st_refused: ["Refused", "被拒绝"],
   st_held: ["Waits for the refused step before it", "前一步被拒绝，暂缓发送"],
   st_other: ["Waits for {name} to sign in", "等待{name}登录后发送"],
+  faster: ["{who} was faster: {what}, {when}", "{who}已先行操作：{what}，{when}"],
   again: ["Try again", "重试"],
   discard: ["Discard", "放弃"],
   sure: ["Discard this entry for good? It was never carried out.", "确定放弃此条？该操作尚未执行。"],

@@ -12,7 +12,7 @@ const browser = await puppeteer.launch({
 });
 const [page] = await browser.pages();
 await page.setViewport({ width: 390, height: 844, deviceScaleFactor: 2, isMobile: true, hasTouch: true });
-page.setDefaultTimeout(30000);
+page.setDefaultTimeout(90000);
 const said = [];
 let received = 0;
 page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
