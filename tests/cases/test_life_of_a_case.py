@@ -233,7 +233,7 @@ def test_life(kind: str, city: City, request: pytest.FixtureRequest) -> None:
             Life,
             settings=settings(
                 max_examples=10,
-                stateful_step_count=20,
+                stateful_step_count=40,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),

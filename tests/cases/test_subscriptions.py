@@ -47,7 +47,7 @@ def test_filters_choose_who_is_told(desk: Desk, tiny_copy: Path) -> None:
     ):
         acted = desk.act(desk.desk, case, action, **more)
         told[action] = [one.recipient for one in notices_of(desk.city, acted, declared)]
-    always = ["everything", "streets", "harbour"]
+    always = ["everything", "streets", "council", "harbour"]
     assert told["confirm"] == always
     assert told["dispatch"] == ["everything", "streets", "sent", "council", "harbour"]
 
@@ -60,7 +60,7 @@ def test_a_step_is_told_once(desk: Desk, tiny_copy: Path) -> None:
             acted = act(unit, desk.city, desk.desk, case, action, at=AT, key=key)
             unit.put_notices(notices_of(desk.city, acted, declared))
     listed = NoticeRecords(desk.store).listed()
-    assert len(listed) == len({one.key for one in listed}) == 6
+    assert len(listed) == len({one.key for one in listed}) == 8
 
 
 def test_a_step_that_failed_tells_nobody(desk: Desk, tiny_copy: Path) -> None:

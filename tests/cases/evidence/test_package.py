@@ -57,7 +57,7 @@ def test_a_trucks_case_holds_record_station_law_track_and_rule(yard: Yard) -> No
     assert law["cited"]["id"] == "Island by-law 3" and law["row"] is None
     (rule,) = held["rules"]
     assert rule["parameters"]["tables"][0]["limits"][1]["limit_kg"] == 40_000
-    assert rule["sources"]["tables"] == "invented" and rule["found_by"] == ["1"]
+    assert rule["sources"]["tables"] == "invented" and rule["found_by"] == ["2"]
     (track,) = held["tracks"]
     # Half an hour before and after, both ends included.
     assert [fix["time"][11:16] for fix in track["fixes"]] == [
