@@ -145,16 +145,10 @@ class TestServices:
 
     def test_what_is_not_there_is_not_found(self, node: Node) -> None:
         paths = [
-            "/services/NONE.json",
-            "/services/..%2F..%2Fcity.yaml.json",
-            "/services.yaml",
-            "/services",
-            "/services/STREET-1",
-            "/tokens/unknown.json",
-            "/requests/unknown.json",
-            "/requests/%00.json",
-            "/requests/..%2F..%2Fetc%2Fpasswd.json",
-        ]
+            "/services/NONE.json", "/services/..%2F..%2Fcity.yaml.json", "/services.yaml",
+            "/services", "/services/STREET-1", "/tokens/unknown.json", "/requests/unknown.json",
+            "/requests/%00.json", "/requests/..%2F..%2Fetc%2Fpasswd.json",
+        ]  # fmt: skip
         for path in paths:
             assert node.get(path).status_code == 404, path
 
