@@ -49,20 +49,24 @@ def truck_batches(
     positions: PositionStore,
     weighings: Callable[[int, int], gpd.GeoDataFrame],
     crs: str,
-    days: Iterable[date] = (),
+    start_ms: int | None = None,
+    end_ms: int | None = None,
 ) -> Iterator[Columns]:
-    """Columns of the feed ``gps``, a UTC day each.
+    """Columns of the feed ``gps``, a UTC day each; days without positions have nothing to say.
 
     Parameters
     ----------
     weighings : rows of the ``weighing`` layer in a half-open span of UTC ms.
     crs : projected CRS of the city.
-    days : days with weighings, beside those with positions.
+    start_ms, end_ms : half-open span of UTC ms; None is open.
     """
-    for day in sorted({*positions.days("gps"), *days}):
+    for day in sorted(positions.days("gps")):
         first = (day - _EPOCH).days * _DAY_MS
-        fixes = positions.scan("gps", start_ms=first, end_ms=first + _DAY_MS)
-        yield feeds.gps_columns(fixes, weighings(first, first + _DAY_MS), crs)
+        start = first if start_ms is None else max(first, start_ms)
+        end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
+        if start < end:
+            fixes = positions.scan("gps", start_ms=start, end_ms=end)
+            yield feeds.gps_columns(fixes, weighings(start, end), crs)
 
 
 def row_batches(feed: str, frames: Iterable[gpd.GeoDataFrame], crs: str) -> Iterator[Columns]:

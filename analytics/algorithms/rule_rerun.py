@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -26,7 +27,7 @@ from analytics.algorithm import (
 )
 from analytics.detect import run_batches
 from analytics.event import to_frame
-from analytics.history import ROWS_AT_ONCE, row_batches, vessel_batches
+from analytics.history import ROWS_AT_ONCE, row_batches, truck_batches, vessel_batches
 from analytics.reader import Reader
 from analytics.reference_rows import load_references
 from analytics.rule import Columns, Rule
@@ -95,7 +96,7 @@ def rule_rerun(reader: Reader, inputs: RuleRerunInputs, progress: Progress) -> O
     progress(0.0, "registers")
     references = load_references(reader.city, reader, as_of=inputs.as_of)
     rule = registry.build(reader.city, references, only=[inputs.rule])[0]
-    stage = registry.preparation(reader.city) if rule.feed == "ais" else None
+    stage = registry.stage(reader.city, references, rule.feed)
     batches = _told(_batches(reader, rule, inputs), inputs, progress)
     by_rule, read = run_batches([rule], batches, stage)
     events = by_rule[rule.declaration.id]
@@ -121,10 +122,19 @@ def _batches(reader: Reader, rule: Rule, inputs: RuleRerunInputs) -> Iterator[Co
     crs = reader.city.crs
     if rule.feed == "ais":
         yield from vessel_batches(reader.all_positions(), crs, _ms(start), _ms(end))
+    elif rule.feed == "gps":
+        weighings = partial(_weighings, reader)
+        yield from truck_batches(reader.all_positions(), weighings, crs, _ms(start), _ms(end))
     elif rule.feed in reader.layers():
         span = TimeInterval(start, end - pd.Timedelta(milliseconds=1))
         query = Query(rule.feed, time=span, sort=(SortKey("time"),))
         yield from row_batches(rule.feed, reader.frames(query, ROWS_AT_ONCE), crs)
+
+
+def _weighings(reader: Reader, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
+    first, last = (pd.Timestamp(t, unit="ms", tz="UTC").to_pydatetime() for t in (start_ms, end_ms))
+    span = TimeInterval(first, last - pd.Timedelta(milliseconds=1))
+    return reader.frame(Query("weighing", time=span))
 
 
 def _told(

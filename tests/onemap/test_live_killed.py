@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,21 +67,21 @@ class Replay:
             unit.upsert(self.city.layer("vessel_registry"), rows, at=START, source="test")
         store.close()
 
-    def start(self, rows: int = ROWS) -> subprocess.Popen[str]:
-        """A process that goes on where the last one was."""
-        return subprocess.Popen(
-            command("watch", self.log, "--rows", str(rows), "--rule", "unregistered_vessel"),
-            cwd=ROOT,
-            env=environment(self.city.folder, self.store, self.folder),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def arguments(self, rows: int) -> list[str]:
+        """The command that goes on where the last one was."""
+        return ["watch", str(self.log), "--rows", str(rows), "--rule", "unregistered_vessel"]
+
+    def environment(self) -> dict[str, str]:
+        """Where that command finds city and store."""
+        return environment(self.city.folder, self.store, self.folder)
 
     def end(self) -> None:
         """Play the rest undisturbed."""
-        said, error = self.start(20_000).communicate(timeout=300)
-        assert "read" in said, error
+        done = subprocess.run(
+            command(*self.arguments(20_000)), cwd=ROOT, env=self.environment(), timeout=300,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "read" in done.stdout, done.stderr
 
     def left(self) -> dict[str, list[str]]:
         """Alerts, cases and positions."""
@@ -97,6 +103,27 @@ class Replay:
         }
 
 
+@contextmanager
+def forking(told: dict[str, str]) -> Iterator[Callable[[Path, list[str]], int]]:
+    """Start commands at once, from a process that has read the program already."""
+    nursery = subprocess.Popen(
+        [sys.executable, "-m", "tests.onemap.nursery"], cwd=ROOT, env=told, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert nursery.stdin is not None and nursery.stdout is not None
+    wishes, answers = nursery.stdin, nursery.stdout
+
+    def start(file: Path, arguments: list[str]) -> int:
+        wishes.write(json.dumps([str(file), *arguments]) + "\n")
+        wishes.flush()
+        return int(answers.readline())
+
+    try:
+        yield start
+    finally:
+        nursery.communicate()
+
+
 @pytest.mark.timeout(900)
 def test_a_feed_killed_fifty_times_finds_the_same(tiny_folder: Path, tmp_path: Path) -> None:
     log = tmp_path / "ais.nmea"
@@ -106,16 +133,17 @@ def test_a_feed_killed_fifty_times_finds_the_same(tiny_folder: Path, tmp_path: P
     expected = whole.left()
     assert len(expected["alerts"]) == BOATS
     replay, moments = Replay(tmp_path / "killed", tiny_folder, log), random.Random(SEED)
-    killed = 0
-    while killed < KILLS:
-        process = replay.start()
-        assert process.stdout is not None and process.stderr is not None
-        process.stdout.readline()  # it watches from here on
-        time.sleep(moments.uniform(0, 0.35))
-        assert process.poll() is None, "the replay ended before it was killed often enough"
-        process.kill()
-        process.communicate()
-        killed += 1
+    with forking(replay.environment()) as start:
+        for number in range(KILLS):
+            said = tmp_path / f"said-{number}"
+            os.mkfifo(said)
+            pid = start(said, replay.arguments(ROWS))
+            with said.open(encoding="utf-8") as words:
+                assert words.readline().startswith("watching")
+                time.sleep(moments.uniform(0, 0.35))
+                # A process that had ended by itself could not be killed.
+                os.kill(pid, signal.SIGKILL)
+                assert "read" not in words.read(), "the replay ended before it was killed enough"
     assert 0 < len(replay.left()["positions"]) < len(expected["positions"])
     replay.end()
     assert replay.left() == expected
