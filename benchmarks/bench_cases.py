@@ -140,10 +140,11 @@ def questions(city: City, store: Store) -> dict[str, Callable[[], Any]]:
         x, y = draw.uniform(minx, maxx), draw.uniform(miny, maxy)
         return store.features(Query("case_event", bbox=(x, y, x + 0.03, y + 0.03), limit=1000))
 
-    def counted(audience: Any, by: Any, days: int) -> Any:
-        last = date(2026, 6, 25)
-        first = last - timedelta(days=days)
-        return statistics(store, city, audience, by=by, first=first, last=last, at=NOW)
+    district = next(u.code for u in city.jurisdictions.values() if u.level == "district")
+
+    def counted(audience: Any, by: Any, last: date, **more: Any) -> Any:
+        first = START.date()
+        return statistics(store, city, audience, by=by, first=first, last=last, at=NOW, **more)
 
     return {
         "list: 50 dispatched cases": lambda: listed("dispatched"),
@@ -151,16 +152,17 @@ def questions(city: City, store: Store) -> dict[str, Callable[[], Any]]:
         "list: 50 cases by deadline": lambda: waiting(chief.scope),
         "list: 50 cases by deadline of a town": lambda: waiting(town.scope),
         "map: up to 1,000 cases in a box of 3 km": on_map,
-        "statistics: whole city, a year": lambda: counted(chief, "all", 360),
-        "statistics: by town, a year": lambda: statistics(
-            store, city, chief, by="unit", first=date(2025, 7, 1), last=date(2026, 6, 30), at=NOW,
-            unit=towns[0][:6]),
-        "statistics: by department, a year": lambda: counted(chief, "department", 360),
-        "statistics: by event type, a year": lambda: counted(chief, "event_type", 360),
-        "statistics: by event type with medians, a year": lambda: statistics(
-            store, city, chief, by="event_type", first=date(2025, 7, 1), last=date(2026, 6, 30),
-            at=NOW, medians=True),
-        "statistics: by source, 30 days, a town": lambda: counted(town, "origin", 30),
+        "statistics: whole city, a year": lambda: counted(chief, "all", NOW.date()),
+        "statistics: by town, a year": lambda: counted(chief, "unit", NOW.date(), unit=district),
+        "statistics: by department, a year": lambda: counted(chief, "department", NOW.date()),
+        "statistics: by event type, a year": lambda: counted(chief, "event_type", NOW.date()),
+        "statistics: one department with medians, a year": lambda: counted(
+            chief, "department", NOW.date(), value="D02"),
+        "statistics: by event type, a year and a half month": lambda: counted(
+            chief, "event_type", date(2026, 6, 16)),
+        "statistics: by event type with medians, a year": lambda: counted(
+            chief, "event_type", NOW.date(), medians=True),
+        "statistics: by source of a town, a year": lambda: counted(town, "origin", NOW.date()),
         "log: one case read": lambda: entries(store, f"bench-{draw.integers(CASES):07d}"),
         "log: one chain verified": lambda: verify(store, f"bench-{draw.integers(CASES):07d}"),
     }  # fmt: skip

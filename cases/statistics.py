@@ -27,7 +27,7 @@ from layers.text import Text
 
 By = Literal["all", "unit", "department", "event_type", "origin", "level"]
 # By these, medians are read off so many numbers that they are told only if asked for.
-_MANY = ("unit", "event_type")
+_MANY = ("unit", "department", "event_type")
 _LONGEST_DAYS = 36_525
 
 
@@ -79,6 +79,7 @@ def statistics(
     last: date,
     at: datetime,
     unit: str | None = None,
+    value: str | None = None,
     medians: bool | None = None,
 ) -> list[Figures]:
     """Count what happened to cases from a day to a day, both included, of the city's zone.
@@ -89,8 +90,9 @@ def statistics(
     by : what is told apart; ``unit`` gives the units right below.
     at : now (aware), for what is overdue.
     unit : code of a unit within the audience's subtrees; None for all of them.
-    medians : whether medians are told; None for yes but by unit and event type, where they take
-        several times as long.
+    value : the only department, event type, source or level that is wanted; None for all.
+    medians : whether medians are told; None for yes, but where all units, departments or event
+        types are asked for at once, which takes several times as long.
 
     Returns
     -------
@@ -116,22 +118,30 @@ def statistics(
     if by == "unit":
         told = sorted({child.code for root in roots for child in units.children(root)})
     dimension = "all" if by == "unit" else by
-    spans = periods(first, last)
+    spans = periods(first, last, at.astimezone(city.zone).date())
     asked = {"now": [""], **spans}
-    if medians or (medians is None and by not in _MANY):
+    if medians or (medians is None and (by not in _MANY or value is not None)):
         asked[HELD] = sorted({*spans["month"], *(day[:7] for day in spans["day"])})
     parts = [one for code in told for one in (units.whole if code == WHOLE else [code])]
     # Of everything, what is told is the sum of its parts.
     whole = WHOLE in told
-    found = _figures(store.tallies(SUBJECT, parts, dimension, asked), WHOLE if whole else None)
+    rows = store.tallies(SUBJECT, parts, dimension, asked, value)
+    found = _figures(rows, WHOLE if whole else None)
     _count_overdue(store, units, found, audience, by, told, at)
     if mine is not None:
         found = {key: one for key, one in found.items() if one.value in mine}
+    if value is not None:
+        found = {key: one for key, one in found.items() if one.value == value}
     return [found[key] for key in sorted(found)]
 
 
-def periods(first: date, last: date) -> dict[str, list[str]]:
-    """Whole months of a span, and the days that are in none of them, by span."""
+def periods(first: date, last: date, today: date) -> dict[str, list[str]]:
+    """Whole months of a span, and the days that are in none of them, by span.
+
+    The month that is running is whole: nothing has happened yet on the days to come.
+    """
+    if last >= today:
+        last = (last.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
     days: list[str] = []
     months: list[str] = []
     day = first

@@ -217,6 +217,7 @@ class Store(ABC):
         units: Sequence[str],
         dimension: str,
         periods: Mapping[str, Sequence[str]],
+        value: str | None = None,
     ) -> list[Tallied]:
         """Tallies of a subject, summed over periods (see `layers.store.tallies`)."""
 

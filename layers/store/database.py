@@ -242,10 +242,11 @@ class SqlDatabase(Store):
         units: Sequence[str],
         dimension: str,
         periods: Mapping[str, Sequence[str]],
+        value: str | None = None,
     ) -> list[Tallied]:
         """See `Store.tallies`."""
         with self.reading() as connection:
-            return kept_tallies.read(connection, subject, units, dimension, periods)
+            return kept_tallies.read(connection, subject, units, dimension, periods, value)
 
     def revision(self, layer: str) -> int:
         """See `Store.revision`; 0 where the layer has no table yet."""

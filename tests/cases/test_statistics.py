@@ -101,6 +101,9 @@ def test_readers_of_a_department_are_told_of_it_alone(desk: Desk) -> None:
         asked(desk, mine)
     (own,) = asked(desk, mine, "department")
     assert own.value == "council" and own.now == {"dispatched": 1}
+    (same,) = asked(desk, mine, "department", value="council")
+    assert same.now == own.now and same.median_hours and not own.median_hours
+    assert asked(desk, mine, "department", value="police") == []
 
 
 def test_overdue_is_what_waits_too_long(desk: Desk) -> None:
@@ -131,12 +134,20 @@ def test_days_are_those_of_the_city(desk: Desk) -> None:
 @given(st.dates(date(2019, 1, 1), date(2022, 1, 1)), st.integers(0, 800))
 def test_a_span_is_its_months_and_days(first: date, length: int) -> None:
     last = first + timedelta(days=length)
-    parts = periods(first, last)
+    parts = periods(first, last, date(2030, 1, 1))
     days = [first + timedelta(days=n) for n in range(length + 1)]
     assert all(text[:7] not in parts["month"] for text in parts["day"])
     covered = {f"{day:%Y-%m-%d}" for day in days if f"{day:%Y-%m}" in parts["month"]}
     assert covered | set(parts["day"]) == {f"{day:%Y-%m-%d}" for day in days}
     assert len(parts["day"]) <= 60
+
+
+def test_the_running_month_is_whole() -> None:
+    today = date(2021, 3, 5)
+    assert periods(date(2021, 2, 1), today, today) == {"day": [], "month": ["2021-02", "2021-03"]}
+    assert periods(today, today, today)["day"][0] == "2021-03-05"
+    yesterday = today - timedelta(days=1)
+    assert len(periods(date(2021, 3, 1), yesterday, today)["day"]) == 4
 
 
 @given(st.lists(st.floats(61, 1e8), min_size=1, max_size=60))
