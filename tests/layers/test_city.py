@@ -123,7 +123,7 @@ class TestPudong:
         counts = Counter(spec.domain for spec in own_layers(pudong))
         assert set(counts) == {d.id for d in pudong.declaration.domains}
         assert min(counts.values()) >= 2
-        assert counts.total() == 48
+        assert counts.total() == 50
 
     def test_has_33_departments_116_event_types_of_the_study_and_two_of_its_own(
         self, pudong: City
@@ -226,7 +226,7 @@ class TestTheSecondCity:
         }
 
     def test_is_tiny(self, tiny: City) -> None:
-        assert len(own_layers(tiny)) == 8
+        assert len(own_layers(tiny)) == 14
         assert [u.level for u in tiny.jurisdictions.values()] == ["district", *["town"] * 3]
 
 

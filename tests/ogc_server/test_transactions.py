@@ -392,7 +392,7 @@ def test_methods_are_offered_to_those_who_may(city: City, store: Store) -> None:
     told = of(city, store, LOCAL).options(f"{MARKS}/a").headers
     assert "application/merge-patch+json" in told["accept-patch"]
     assert "application/geo+json" in of(city, store, LOCAL).options(MARKS).headers["accept-post"]
-    for layer in ("alert", "case_event", "vessel_track"):
+    for layer in ("alert", "case_event", "case_log", "joint_task", "vessel_track"):
         assert allowed(LOCAL, f"/collections/{layer}/items") == "GET, HEAD, OPTIONS"
     for audience in (PUBLIC, Audience("reader", LOCAL.sensitivities)):
         assert allowed(audience, MARKS) == allowed(audience, f"{MARKS}/a") == "GET, HEAD, OPTIONS"

@@ -40,17 +40,26 @@ async function withWords(words) {
     .find((one) => one.innerText.includes(text) && one.offsetParent !== null && !one.disabled), {}, words);
 }
 
+// The page draws itself anew when an answer comes: what was found may be gone when it is tapped.
+async function tapped(find) {
+  for (let left = 20; ; left -= 1) {
+    try {
+      const found = await find();
+      await found.evaluate((one) => one.scrollIntoView({ block: "center" }));
+      return await found.tap();
+    } catch (failure) {
+      if (!left || !/detached|not clickable/.test(`${failure}`)) throw failure;
+    }
+  }
+}
+
 const DO = {
   open: ({ url, place }) => browser.defaultBrowserContext().overridePermissions(new URL(url).origin, ["geolocation"])
     .then(() => place && page.setGeolocation({ longitude: place[0], latitude: place[1], accuracy: 8 }))
     .then(() => page.goto(url, { waitUntil: "load" })),
   reload: () => page.reload({ waitUntil: "load" }),
-  tap: async ({ words }) => {
-    const found = await withWords(words);
-    await found.evaluate((one) => one.scrollIntoView({ block: "center" }));
-    await found.tap();
-  },
-  touch: ({ selector }) => page.waitForSelector(selector, { visible: true }).then((one) => one.tap()),
+  tap: ({ words }) => tapped(() => withWords(words)),
+  touch: ({ selector }) => tapped(() => page.waitForSelector(selector, { visible: true })),
   fill: ({ selector, value }) => page.waitForSelector(selector).then(async (one) => {
     await one.evaluate((input) => { input.value = ""; });
     await one.type(value);
