@@ -24,7 +24,7 @@ ASIDE = ("", "noise", "net_buoy", "base_station", "aid_to_navigation", "other_de
 Longs = npt.NDArray[np.int64]
 # Counted of each sender: whether its last name was a buoy's, positions with a speed, fast ones, and
 # whether anything of a hull was told.
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
 # What class B senders, which have no navigational status, are given instead of one.
 NO_STATUS = 15
 NOTHING_COUNTED = (0, 0, 0, 0)
@@ -44,7 +44,7 @@ def device_of(mmsi: str) -> int:
     return OTHER_DEVICE
 
 
-def count(names: Names, columns: Columns, bounds: Longs, held: Counts, drift_mps: float) -> Counts:
+def count(names: Names, columns: Columns, bounds: Longs, held: Longs, drift_mps: float) -> Counts:
     """Count for each row what its sender had shown by then.
 
     Parameters
@@ -56,11 +56,12 @@ def count(names: Names, columns: Columns, bounds: Longs, held: Counts, drift_mps
 
     Returns
     -------
-    shape (n, 4).
+    shape (4, n).
     """
     n = len(columns["t"])
+    counts = np.zeros((len(NOTHING_COUNTED), n), np.int32)
     if not n:
-        return np.zeros((0, len(NOTHING_COUNTED)), np.int64)
+        return counts
     fix = columns["kind"] == FIX
     said = np.flatnonzero(columns["kind"] == IDENTITY)
     speed = columns["sog_mps"]
@@ -74,12 +75,14 @@ def count(names: Names, columns: Columns, bounds: Longs, held: Counts, drift_mps
     with np.errstate(invalid="ignore"):
         # A navigational status is something that only class A transponders have.
         told |= fix & (columns["nav"] != NO_STATUS)
-        each = np.column_stack([fix & np.isfinite(speed), fix & (speed > drift_mps), told])
+        shown = (fix & np.isfinite(speed), fix & (speed > drift_mps), told)
     own = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-    running = np.cumsum(each, axis=0, dtype=np.int64)
-    before = np.vstack([np.zeros(3, np.int64), running])[bounds[:-1]]
-    counted = running - before[own] + held[own, 1:]
-    return np.column_stack([_named(names, columns, said, bounds, own, held[:, 0]), counted])
+    counts[0] = _named(names, columns, said, bounds, own, held[:, 0])
+    for number, flags in enumerate(shown, 1):
+        running = np.cumsum(flags, dtype=np.int32)
+        before = np.append(np.int32(0), running)[bounds[:-1]]
+        counts[number] = running + (held[:, number] - before)[own]
+    return counts
 
 
 def _named(
@@ -105,11 +108,11 @@ def aside_of(
     Parameters
     ----------
     movers : MMSI of each sender; ``own`` is the sender of each row, shape (n,).
-    counts : from `count`, shape (n, 4).
+    counts : from `count`, shape (4, n).
     """
     form = np.array([device_of(mover) for mover in movers], np.uint8)
     kind = form[own] if len(movers) else np.zeros(0, np.uint8)
-    named, fixes, fast, hull = counts.T
+    named, fixes, fast, hull = counts
     drifts = (fixes >= limits.fixes) & (fast <= limits.fast_share * fixes) & (hull == 0)
     buoy = (named > 0) | drifts
     ship = (kind == VESSEL) | (kind == OTHER_DEVICE)

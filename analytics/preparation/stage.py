@@ -139,7 +139,7 @@ class Preparation:
         )
         ends = bounds[1:] - 1
         last = columns["t"][ends].tolist()
-        counted = counts[ends].tolist()
+        counted = counts[:, ends].T.tolist()
         cuts, starts = left_bounds.tolist(), newest.astype(np.int64).tolist()
         for k, mover in enumerate(movers):
             # An array of its own: a part of a larger one would keep all of that.
