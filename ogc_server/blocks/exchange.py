@@ -27,6 +27,7 @@ from layers.errors import OnemapError
 from layers.store.base import Transaction
 from ogc_server.answers import data_answer
 from ogc_server.block import Block, Door
+from ogc_server.bodies import bounded_body, media_type
 from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
 from ogc_server.editing.turns import in_turn
 from ogc_server.problem import RequestError, not_found
@@ -106,15 +107,10 @@ def _catalogue(request: Request) -> Catalogue:
 
 
 async def _body(request: Request) -> bytes:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != _MEDIA:
+    if media_type(request) != _MEDIA:
         raise RequestError(415, "UnsupportedMediaType", f"expected Content-Type: {_MEDIA}")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST:
-            raise RequestError(413, "BodyTooLarge", f"more than {LARGEST:,} bytes in one request")
-    return bytes(body)
+    words = f"more than {LARGEST:,} bytes in one request"
+    return await bounded_body(request, LARGEST, RequestError(413, "BodyTooLarge", words))
 
 
 BLOCK = Block(

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from cases import case_log
 from ogc_server.answers import data_answer
 from ogc_server.asked import Asked
+from ogc_server.bodies import bounded_body, media_type
 from ogc_server.casework.photo_files import LARGEST, MEDIA, cleaned, photo_files
 from ogc_server.casework.reading import reported_row, seen_row
 from ogc_server.casework.who import actor_of
@@ -24,16 +25,13 @@ _TYPES = (*MEDIA.values(), "application/octet-stream")
 
 async def upload(request: Request) -> Response:
     """``POST /photos?lon&lat&taken``: keep the photo of the body; the same again is the same."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = media_type(request)
     if given not in _TYPES:
         words = f"found Content-Type: {given[:60]}, expected {' or '.join(_TYPES)}"
         raise RequestError(415, "UnsupportedMediaType", words)
-    content = bytearray()
-    async for piece in request.stream():
-        content += piece
-        if len(content) > LARGEST:
-            raise RequestError(413, "BodyTooLarge", f"more than {LARGEST:,} bytes in one photo")
-    return await in_turn(_keep, request, bytes(content))
+    words = f"more than {LARGEST:,} bytes in one photo"
+    content = await bounded_body(request, LARGEST, RequestError(413, "BodyTooLarge", words))
+    return await in_turn(_keep, request, content)
 
 
 def _keep(request: Request, content: bytes) -> Response:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from ingest.gate import Gate, Rows
 from layers.city import City
 from layers.spec import LayerSpec
+from ogc_server.bodies import bounded_body, media_type
 from ogc_server.places import CELL, JURISDICTION
 from ogc_server.problem import RequestError
 from ogc_server.reference import CRS84, parse_crs, proj_name, swaps_axes
@@ -35,19 +36,15 @@ async def read_body(request: Request, media: tuple[str, ...]) -> bytes:
         400 without a media type, 415 for another one than ``media``, 413 for a body that is too
         large.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = media_type(request)
     expected = " or ".join(media)
     if not given:
         raise RequestError(400, "MissingContentType", f"expected Content-Type: {expected}")
     if given not in media:
         words = f"found Content-Type: {given}, expected {expected}"
         raise RequestError(415, "UnsupportedMediaType", words)
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST:
-            raise RequestError(413, "BodyTooLarge", f"more than {LARGEST:,} bytes in one request")
-    return bytes(body)
+    words = f"more than {LARGEST:,} bytes in one request"
+    return await bounded_body(request, LARGEST, RequestError(413, "BodyTooLarge", words))
 
 
 def parse_object(body: bytes) -> Json:

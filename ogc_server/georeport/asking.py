@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from cases.following import Status, Wanted
 from cases.service_requests import Contact, Submission
+from ogc_server.bodies import bounded_body
 from ogc_server.problem import RequestError
 
 FORM = "application/x-www-form-urlencoded"
@@ -48,12 +49,9 @@ async def read_form(request: Request) -> Pairs:
     charset = more.strip().lower().removeprefix("charset=").strip('"')
     if more.strip() and charset not in ("utf-8", "utf8"):
         raise refused("Content-Type", "expected charset=utf-8")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST:
-            raise refused("body", f"more than {LARGEST:,} bytes in one report", 413)
-    return _pairs(bytes(body)) + _pairs(request.scope["query_string"])
+    refusal = refused("body", f"more than {LARGEST:,} bytes in one report", 413)
+    body = await bounded_body(request, LARGEST, refusal)
+    return _pairs(body) + _pairs(request.scope["query_string"])
 
 
 def _pairs(encoded: bytes) -> Pairs:

@@ -12,6 +12,7 @@ import orjson
 from starlette.requests import Request
 
 from analytics.algorithm import Algorithm, InputError, Inputs, Output, about
+from ogc_server.bodies import bounded_body, media_type
 from ogc_server.catalogue import Catalogue
 from ogc_server.problem import RequestError
 from ogc_server.reference import CRS84, box_to_lonlat, parse_crs
@@ -58,19 +59,16 @@ async def read_body(request: Request) -> Any:
         415 for another media type, 413 for more than `MOST_BYTES`, 400 for what is no JSON or is
         nested too deep.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     # A page of another site can send a body without a type, but never without its origin.
     foreign = not kind and "origin" in request.headers
     if foreign or kind not in ("", "application/json"):
         raise RequestError(415, "UnsupportedMediaType", "a request to execute is application/json")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BYTES:
-            words = f"a request to execute has at most {MOST_BYTES:,} bytes"
-            raise RequestError(413, "ContentTooLarge", words)
+    words = f"a request to execute has at most {MOST_BYTES:,} bytes"
+    refusal = RequestError(413, "ContentTooLarge", words)
+    body = await bounded_body(request, MOST_BYTES, refusal)
     try:
-        document = orjson.loads(bytes(body) or b"{}")
+        document = orjson.loads(body or b"{}")
     except ValueError as failure:
         raise bad_input("the body is not JSON") from failure
     if _too_deep(document):
