@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from zlib import crc32
 
 import numpy as np
 
 from ingest.simulator.feed_plan import VesselStory
 from ingest.simulator.fleet import Shipyard, Voyage
 from ingest.simulator.navigable import Waters
+from ingest.simulator.story_book import StoryBook, tellings
 from ingest.simulator.truth import Planted
 from layers.crs import to_lonlat
 from layers.text import Text
@@ -80,23 +80,8 @@ class Story:
     unphysical: bool = False
 
 
-STORIES: dict[str, Story] = {}
-
-
-def register(story: Story) -> Story:
-    """Make a kind of story known to declarations.
-
-    Raises
-    ------
-    ValueError
-        for a name that another story has, or a story that says nothing of any rule.
-    """
-    if story.kind in STORIES:
-        raise ValueError(f"story '{story.kind}' is registered twice")
-    if not story.raises and not story.silent:
-        raise ValueError(f"story '{story.kind}' names no rule")
-    STORIES[story.kind] = story
-    return story
+BOOK: StoryBook[Story] = StoryBook()
+register = BOOK.register
 
 
 def tell(
@@ -123,19 +108,12 @@ def tell(
     ValueError
         for a story that nobody registered.
     """
-    stages: dict[str, Stage] = {}
-    count: dict[str, int] = {}
-    for line in told:
-        if line.story not in known:
-            raise ValueError(f"no story is called '{line.story}'; there are {', '.join(known)}")
-        if line.story not in stages:
-            rng = np.random.default_rng([*seed, crc32(line.story.encode())])
-            stages[line.story] = Stage(yard, waters, *day, rng)
-        for _ in range(line.count):
-            number = count[line.story] = count.get(line.story, 0) + 1
-            story = known[line.story]
-            scene = story.scene(line, number, stages[line.story])
-            yield from _planted(story, scene, number, waters.geography.crs)
+
+    def stage(rng: np.random.Generator, place: int) -> Stage:
+        return Stage(yard, waters, *day, rng)
+
+    for line, story, own, number in tellings(told, known, seed, stage):
+        yield from _planted(story, story.scene(line, number, own), number, waters.geography.crs)
 
 
 def _planted(story: Story, scene: Scene, number: int, crs: str) -> Iterator[Voyage]:

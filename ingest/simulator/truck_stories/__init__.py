@@ -17,15 +17,11 @@ are. `ways` has ways over the roads: tours, ways along one street, ways around s
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import import_module
-from pkgutil import iter_modules
 
-from ingest.simulator.truck_stories.story import STORIES, Story
+from ingest.simulator.truck_stories.story import BOOK, Story
 
 
 @lru_cache(maxsize=1)
 def discover() -> dict[str, Story]:
     """All stories by kind, sorted."""
-    for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
-    return {kind: STORIES[kind] for kind in sorted(STORIES)}
+    return BOOK.of(__name__, __path__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from zlib import crc32
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ingest.simulator.feed_plan import TruckStory
 from ingest.simulator.geography import Geography, MuckPermit, NoPlaceError
 from ingest.simulator.muck import everyday_roads
 from ingest.simulator.road_graph import Floats, Ints, RoadGraph
+from ingest.simulator.story_book import StoryBook, tellings
 from ingest.simulator.truck_shift import Shift, Span
 from ingest.simulator.trucks import Day, Truck, Vehicle, Yard, hours_of_day
 from ingest.simulator.truth import Planted
@@ -184,23 +184,8 @@ class Story:
     silent: tuple[str, ...] = ()
 
 
-STORIES: dict[str, Story] = {}
-
-
-def register(story: Story) -> Story:
-    """Make a kind of story known to declarations.
-
-    Raises
-    ------
-    ValueError
-        for a name that another story has, or a story that says nothing of any rule.
-    """
-    if story.kind in STORIES:
-        raise ValueError(f"story '{story.kind}' is registered twice")
-    if not story.raises and not story.silent:
-        raise ValueError(f"story '{story.kind}' names no rule")
-    STORIES[story.kind] = story
-    return story
+BOOK: StoryBook[Story] = StoryBook()
+register = BOOK.register
 
 
 def tell(
@@ -232,23 +217,18 @@ def tell(
     ValueError
         for a story that nobody registered.
     """
-    stages: dict[str, Stage] = {}
-    count: dict[str, int] = {}
-    trucks: list[Truck] = []
     taken: set[str] = set()
-    for place, line in enumerate(told):
-        if line.story not in known:
-            raise ValueError(f"no story is called '{line.story}'; there are {', '.join(known)}")
-        if line.story not in stages:
-            rng = np.random.default_rng([*seed, crc32(line.story.encode())])
-            stages[line.story] = Stage(roads, yard(rng, place), day, rng, taken)
-        for _ in range(line.count):
-            number = count[line.story] = count.get(line.story, 0) + 1
-            try:
-                scene = known[line.story].scene(number, stages[line.story])
-            except NoPlaceError as failure:
-                raise NoPlaceError(f"story '{line.story}': {failure}") from failure
-            trucks += _planted(known[line.story], scene, number, roads.geography.crs)
+
+    def stage(rng: np.random.Generator, place: int) -> Stage:
+        return Stage(roads, yard(rng, place), day, rng, taken)
+
+    trucks: list[Truck] = []
+    for line, story, own, number in tellings(told, known, seed, stage):
+        try:
+            scene = story.scene(number, own)
+        except NoPlaceError as failure:
+            raise NoPlaceError(f"story '{line.story}': {failure}") from failure
+        trucks += _planted(story, scene, number, roads.geography.crs)
     return trucks, taken
 
 
