@@ -23,7 +23,26 @@ from layers.store.notice import Notice
 
 Clock = Callable[[], datetime]
 # Answers that trying again can mend.
-PASSING = frozenset({408, 409, 425, 429})
+_PASSING = frozenset({408, 409, 425, 429})
+
+
+def post(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+    """Post a body and return the answer of a server that took it.
+
+    Raises
+    ------
+    DeliveryError
+        where it could not be reached or did not take it; for good where it will never do so.
+    """
+    try:
+        answer = client.post(url, content=body, headers=headers)
+    except httpx.HTTPError as failure:
+        raise DeliveryError(f"{type(failure).__name__}: {failure}") from failure
+    if not answer.is_success:
+        refused = 400 <= answer.status_code < 500 and answer.status_code not in _PASSING
+        reason = f"HTTP {answer.status_code}: {answer.text[:200]}"
+        raise DeliveryError(reason, for_good=refused)
+    return answer
 
 
 class _Http(Channel):
@@ -41,14 +60,7 @@ class _Http(Channel):
         body = orjson.dumps(self._content(notice))
         headers = {"content-type": "application/json", "idempotency-key": notice.key}
         headers |= self._headers(notice, body)
-        try:
-            answer = self._client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as failure:
-            raise DeliveryError(f"{type(failure).__name__}: {failure}") from failure
-        if not answer.is_success:
-            refused = 400 <= answer.status_code < 500 and answer.status_code not in PASSING
-            reason = f"HTTP {answer.status_code}: {answer.text[:200]}"
-            raise DeliveryError(reason, for_good=refused)
+        post(self._client, self._url, body, headers)
 
     @abstractmethod
     def _content(self, notice: Notice) -> dict[str, object]:

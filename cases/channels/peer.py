@@ -13,7 +13,7 @@ import httpx
 import orjson
 
 from cases.channels.channel import Channel, DeliveryError, secret
-from cases.channels.http import PASSING, Clock, sign
+from cases.channels.http import Clock, post, sign
 from cases.peers import NODE_HEADER, Peer, Peers
 from layers.store.notice import Notice
 
@@ -44,15 +44,7 @@ class PeerChannel(Channel):
             "webhook-signature": sign(self._secret, notice.key, stamp, body),
             NODE_HEADER: self._node,
         }
-        try:
-            url = f"{self._url}{notice.recipient}"
-            answer = self._client.post(url, content=body, headers=headers)
-        except httpx.HTTPError as failure:
-            raise DeliveryError(f"{type(failure).__name__}: {failure}") from failure
-        if not answer.is_success:
-            refused = 400 <= answer.status_code < 500 and answer.status_code not in PASSING
-            reason = f"HTTP {answer.status_code}: {answer.text[:200]}"
-            raise DeliveryError(reason, for_good=refused)
+        answer = post(self._client, f"{self._url}{notice.recipient}", body, headers)
         if _receipt(answer.content) != hashlib.sha256(body).hexdigest():
             raise DeliveryError("the receipt is not for what was sent")
 

@@ -34,8 +34,12 @@ from ingest.sources.terminal_parts import Parts, PartsError
 from layers.feeds import Reject
 
 _log = structlog.get_logger()
-_NOTED = {0x0001: "answer", 0x0002: "heartbeat", 0x0003: "unregister"}
-_LOCATIONS = frozenset({0x0200, 0x0201, 0x0704})
+_NOTED: dict[int, str] = {
+    Message.ANSWER: "answer",
+    Message.HEARTBEAT: "heartbeat",
+    Message.UNREGISTER: "unregister",
+}
+_LOCATIONS = frozenset({Message.LOCATION, Message.LOCATION_ANSWER, Message.LOCATIONS})
 _KNOWN = frozenset(map(int, Message))
 # What a refused message weighs beside its body, where refused bytes are counted.
 _STRIKE_BYTES = 64
