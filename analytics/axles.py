@@ -42,7 +42,7 @@ class AxleLimit(Parameters):
     limit_kg: float = Field(gt=0)
 
 
-class AxleTable(Parameters):
+class DatedTable(Parameters):
     """Limits in force between two days, both included.
 
     Attributes
@@ -53,6 +53,11 @@ class AxleTable(Parameters):
     in_force_from: date
     in_force_to: date | None = None
     source: Text
+
+
+class AxleTable(DatedTable):
+    """Limits of groups of axles."""
+
     limits: tuple[AxleLimit, ...] = Field(min_length=1)
 
 

@@ -11,24 +11,21 @@ from analytics.algorithm import (
     CSV,
     GEOJSON,
     InputError,
-    Inputs,
     Output,
     Outputs,
     Progress,
     algorithm,
     given,
 )
-from analytics.enforcement import alerts as columns
+from analytics.enforcement.alerts import alerts_of
+from analytics.enforcement.asked import AlertInputs, changes, chosen_alerts, told_parameters
 from analytics.enforcement.parameters import PatrolParameters, enforcement_of
 from analytics.enforcement.patrol import Proposal, Shares, propose
-from analytics.reader import Choice, Reader, chosen_rows
+from analytics.reader import Reader
 from analytics.table import FEATURES, Table
 from layers.h3grid import cell_polygon, format_cell
-from layers.query import Box
 from layers.text import Text
 
-ALERT = "alert"
-_LONGEST_FILTER = 20_000
 _DECIMALS = 4
 _SHARES = {
     "type": "object",
@@ -40,14 +37,9 @@ _SHARES = {
 }
 
 
-class PatrolProposalInputs(Inputs):
+class PatrolProposalInputs(AlertInputs):
     """Which alerts, and what there is to patrol with."""
 
-    filter: str | None = given(
-        "Filter of the alerts (CQL2 text)", "预警筛选条件（CQL2）", None, max_length=_LONGEST_FILTER
-    )
-    bbox: Box | None = given("Box", "范围", None, kind="bbox")
-    datetime: str | None = given("Time", "时间", None, max_length=100)
     places: int | None = given("Shifts a week", "每周班次", None, ge=1, le=1_000)
     teams: int | None = given("Teams at a time", "同时在岗队数", None, ge=1, le=1_000)
     shift_h: int | None = given(
@@ -97,14 +89,12 @@ def patrol_proposal(reader: Reader, inputs: PatrolProposalInputs, progress: Prog
     """Plan from the alerts that the reader sees."""
     declared = enforcement_of(reader.city)
     names = ("places", "teams", "shift_h", "resolution", "fit_share")
-    asked = {name: getattr(inputs, name) for name in names}
-    changed = {name: value for name, value in asked.items() if value is not None}
+    changed = changes({name: getattr(inputs, name) for name in names})
     parameters = _with(declared.patrol, changed)
     progress(0.0, "reading")
-    choice = Choice(ALERT, inputs.filter, inputs.bbox, inputs.datetime, named="")
-    frame = chosen_rows(reader, choice, columns.COLUMNS)
+    frame = chosen_alerts(reader, inputs)
     progress(0.3, f"{len(frame):,} alerts")
-    known = columns.alerts_of(frame, parameters.resolution)
+    known = alerts_of(frame, parameters.resolution)
     proposal = propose(known, parameters, reader.city.declaration.zone)
     progress(1.0)
     summary: dict[str, Any] = {
@@ -115,11 +105,7 @@ def patrol_proposal(reader: Reader, inputs: PatrolProposalInputs, progress: Prog
         "held_by_hottest": _told(proposal.held_by_hottest),
         "fit_at_most": proposal.fit_at_most,
         "guarantee": round(proposal.guarantee, _DECIMALS),
-        "parameters": parameters.model_dump(mode="json"),
-        "sources": {
-            name: "as asked for" if name in changed else declared.sources[f"patrol.{name}"]
-            for name in type(parameters).model_fields
-        },
+        **told_parameters(parameters, changed, "patrol", declared.sources),
     }
     return {"shifts": _table(proposal), "summary": summary}
 

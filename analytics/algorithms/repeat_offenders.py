@@ -10,35 +10,26 @@ from analytics.algorithm import (
     CSV,
     GEOJSON,
     InputError,
-    Inputs,
     Output,
     Outputs,
     Progress,
     algorithm,
     given,
 )
-from analytics.enforcement import alerts as columns
+from analytics.enforcement.asked import AlertInputs, changes, chosen_alerts, told_parameters
 from analytics.enforcement.offenders import KINDS, By
 from analytics.enforcement.offenders import repeat_offenders as count
 from analytics.enforcement.parameters import enforcement_of
 from analytics.reader import Choice, Reader, chosen_rows
 from analytics.table import FEATURES, Table
-from layers.query import Box
 from layers.text import Text
 
-ALERT = "alert"
-_LONGEST_FILTER = 20_000
 _LISTED = ("rules", "cells", "alert_ids")
 
 
-class RepeatOffendersInputs(Inputs):
+class RepeatOffendersInputs(AlertInputs):
     """Which alerts, counted by what, and when something is one of repeat."""
 
-    filter: str | None = given(
-        "Filter of the alerts (CQL2 text)", "预警筛选条件（CQL2）", None, max_length=_LONGEST_FILTER
-    )
-    bbox: Box | None = given("Box", "范围", None, kind="bbox")
-    datetime: str | None = given("Time", "时间", None, max_length=100)
     by: list[By] = given("Counted by", "统计维度", list(KINDS), most=len(KINDS), min_length=1)
     times: int | None = given("Times that make one of repeat", "屡犯次数", None, ge=2, le=10_000)
     period_days: float | None = given("Within days", "期限（天）", None, gt=0, le=36_600)
@@ -86,16 +77,16 @@ class RepeatOffendersInputs(Inputs):
 def repeat_offenders(reader: Reader, inputs: RepeatOffendersInputs, progress: Progress) -> Outputs:
     """Count the alerts that the reader sees."""
     declared = enforcement_of(reader.city)
-    asked = {
-        "times": inputs.times,
-        "period_days": inputs.period_days,
-        "corridor_resolution": inputs.resolution,
-    }
-    changed = {name: value for name, value in asked.items() if value is not None}
+    changed = changes(
+        {
+            "times": inputs.times,
+            "period_days": inputs.period_days,
+            "corridor_resolution": inputs.resolution,
+        }
+    )
     parameters = declared.repeat.model_copy(update=changed)
     progress(0.0, "reading")
-    choice = Choice(ALERT, inputs.filter, inputs.bbox, inputs.datetime, named="")
-    frame = chosen_rows(reader, choice, columns.COLUMNS)
+    frame = chosen_alerts(reader, inputs)
     firms = None if inputs.trucks is None else _firms(reader, inputs)
     progress(0.5, f"{len(frame):,} alerts")
     zone = reader.city.declaration.zone
@@ -104,11 +95,7 @@ def repeat_offenders(reader: Reader, inputs: RepeatOffendersInputs, progress: Pr
         "alerts": len(frame),
         "rows": len(found),
         "repeat": int(found["repeat"].sum()),
-        "parameters": parameters.model_dump(mode="json"),
-        "sources": {
-            name: "as asked for" if name in changed else declared.sources[f"repeat.{name}"]
-            for name in type(parameters).model_fields
-        },
+        **told_parameters(parameters, changed, "repeat", declared.sources),
     }
     progress(1.0)
     rows = found.drop(columns="geometry").to_dict("list")

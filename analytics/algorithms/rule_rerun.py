@@ -33,6 +33,7 @@ from analytics.reference_rows import load_references
 from analytics.rule import Columns, Rule
 from analytics.table import FEATURES, Table
 from layers.query import Query, SortKey, TimeInterval
+from layers.store.tables import instant_of
 from layers.text import Text
 
 _HOUR_MS = 3_600_000
@@ -132,8 +133,7 @@ def _batches(reader: Reader, rule: Rule, inputs: RuleRerunInputs) -> Iterator[Co
 
 
 def _weighings(reader: Reader, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-    first, last = (pd.Timestamp(t, unit="ms", tz="UTC").to_pydatetime() for t in (start_ms, end_ms))
-    span = TimeInterval(first, last - pd.Timedelta(milliseconds=1))
+    span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
     return reader.frame(Query("weighing", time=span))
 
 

@@ -8,7 +8,6 @@ the axles of a record whose groups do not add up. One weighing is one event, wha
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 import shapely
 from pydantic import Field, field_validator
 
-from analytics.axles import DECIMALS, AxleTable, HeavyGroup, heavy_groups
+from analytics.axles import DECIMALS, AxleTable, DatedTable, HeavyGroup, heavy_groups
 from analytics.calendar import city_days, date_of, in_force
 from analytics.event import Event, Evidence
 from analytics.overload_evidence import Source, Weighing
@@ -46,21 +45,13 @@ class Limit(Parameters):
     single_drive_kg: float | None = Field(default=None, gt=0)
 
 
-class LimitTable(Parameters):
-    """Limits in force between two days, both included.
+class LimitTable(DatedTable):
+    """Limits of the gross mass."""
 
-    Attributes
-    ----------
-    source : law or standard, as quoted in evidence.
-    """
-
-    in_force_from: date
-    in_force_to: date | None = None
-    source: Text
     limits: tuple[Limit, ...] = Field(min_length=1)
 
 
-_Table = TypeVar("_Table", LimitTable, AxleTable)
+_Table = TypeVar("_Table", bound=DatedTable)
 
 
 class OverloadParameters(Parameters):
@@ -205,5 +196,5 @@ class Overload(Rule):
         )
 
 
-def _source(table: LimitTable | AxleTable) -> Source:
+def _source(table: DatedTable) -> Source:
     return Source(table.source, table.in_force_from, table.in_force_to)
