@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -161,6 +162,7 @@ class UnknownTemplateError(OnemapError):
     """No words are declared for a kind of notice."""
 
 
+@lru_cache(maxsize=16)
 def read_notices(city: City) -> NoticeDeclaration:
     """Read how a city tells people, the defaults where it says nothing.
 

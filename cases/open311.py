@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -130,6 +131,7 @@ class Open311(_Declared):
         return found
 
 
+@lru_cache(maxsize=16)
 def read_open311(city: City) -> Open311:
     """Read what a city lets people report, the defaults where it says nothing.
 

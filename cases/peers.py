@@ -23,6 +23,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -97,6 +98,7 @@ class UntrustedError(OnemapError):
     """Nothing proves that a request comes from a declared peer; the reason is for the log only."""
 
 
+@lru_cache(maxsize=16)
 def read_peers(city: City) -> Peers:
     """Read with whom a city exchanges cases; nobody where it says nothing.
 

@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from cases.cap import MEDIA, write_cap
 from cases.warnings import LAYER, Message, of_row
-from layers.query import Query
+from layers.query import Query, SortKey
+from layers.store.tables import instant_text
 from layers.text import Text
 from ogc_server.answers import data_answer, etag, unchanged
 from ogc_server.asked import Asked
@@ -34,10 +35,21 @@ _NEWEST = 200
 def in_force(catalogue: Catalogue, at: datetime) -> list[Message]:
     """Messages that hold at a moment, the newest first, those that end a warning included."""
     catalogue.layer(LAYER)
-    frame = catalogue.store.frame(Query(LAYER, scope=catalogue.audience.scope))
-    standing = frame[(frame["expires"] > at) & frame["followed_by"].isna()]
-    rows = standing.sort_values(["sent", "warning_id"], ascending=False)
-    return [of_row(row) for row in _plain(rows.head(_NEWEST))]
+    standing = {
+        "op": "and",
+        "args": [
+            {"op": ">", "args": [{"property": "expires"}, {"timestamp": instant_text(at)}]},
+            {"op": "isNull", "args": [{"property": "followed_by"}]},
+        ],
+    }
+    newest = Query(
+        LAYER,
+        where=standing,
+        sort=(SortKey("sent", descending=True),),
+        limit=_NEWEST,
+        scope=catalogue.audience.scope,
+    )
+    return [of_row(row) for row in _plain(catalogue.store.frame(newest))]
 
 
 def _plain(rows: Any) -> list[dict[str, Any]]:
