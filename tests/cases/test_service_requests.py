@@ -73,7 +73,7 @@ class TestReporting:
         door.desk.bring(made.case_id, "closed")
         rows = door.desk.store.frame(Query("case_event")).to_dict("records")
         text = str(rows) + str(entries(door.desk.store, made.case_id))
-        for private in ("Mar", "Sol", "mar@example.net", "1234", "device-1"):
+        for private in ("Mar", "Sol", "mar@example.net", "9 1234 5678", "device-1"):
             assert private not in text
 
     def test_the_same_again_is_one_report_for_a_while(self, door: Door) -> None:

@@ -18,6 +18,7 @@ from ingest.sources.mqtt import Broker, mqtt_lines
 from ingest.sources.network import tcp_lines
 from ingest.sources.several import merged
 from layers.errors import OnemapError
+from tests.absent import absent
 from tests.ingest.conftest import HARBOUR, T0, report, voyage
 from tests.ingest.test_live import LOG, Clock, serve
 
@@ -108,7 +109,7 @@ def test_no_broker_is_an_error_where_one_attempt_was_asked_for() -> None:
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[int]:
     if MOSQUITTO is None:
-        pytest.skip("mosquitto is not installed")
+        absent("mosquitto is not installed")
     port = free_port()
     (tmp_path / "m.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
     process = subprocess.Popen(
