@@ -33,7 +33,6 @@ from layers.store.base import Store
 
 LAYERS = (
     "vessel_registry", "marine_zone", "shopfront", "wim_station", "camera", "ais_reception",
-    *trucks.LAYERS,
 )  # fmt: skip
 ROADS = "road"
 # Water that a chart of water bodies does not show well: how far around one it may reach.
@@ -51,13 +50,16 @@ class Rows(Protocol):
         """All rows of a query."""
 
 
-def load_references(city: City, store: Rows, *, as_of: datetime | None = None) -> References:
+def load_references(
+    city: City, store: Rows, *, as_of: datetime | None = None, haulage: bool = True
+) -> References:
     """Read what rules must know from the city's layers.
 
     Parameters
     ----------
     as_of : the layers as they stood then; None for now. Layers that the city does not declare give
         nothing.
+    haulage : whether any rule is on trucks: their roads and registers are many rows.
     """
     register = [_entry(row) for row in _rows(city, store, "vessel_registry", as_of)]
     zones = [_zone(row, city.crs) for row in _rows(city, store, "marine_zone", as_of)]
@@ -74,14 +76,15 @@ def load_references(city: City, store: Rows, *, as_of: datetime | None = None) -
         cameras={camera.camera_id: camera for camera in cameras},
         reception=of_rows(_rows(city, store, "ais_reception", as_of)),
         land=_land(city, store, as_of),
-        haulage=_haulage(city, store, as_of),
+        haulage=_haulage(city, store, as_of) if haulage else trucks.Haulage(),
     )
 
 
-def state_of_layers(city: City, store: Store) -> tuple[int, ...]:
+def state_of_layers(city: City, store: Store, *, haulage: bool = True) -> tuple[int, ...]:
     """Give numbers that differ once `load_references` would read something else."""
     present = set(store.layers())
-    names = (*LAYERS, *city.preparation.land, *city.preparation.water)
+    own = trucks.LAYERS if haulage else ()
+    names = (*LAYERS, *own, *city.preparation.land, *city.preparation.water)
     return tuple(
         store.revision(name) if name in city.layers and name in present else 0 for name in names
     )

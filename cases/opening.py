@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import geopandas as gpd
@@ -24,7 +24,7 @@ from cases.telling import tell
 from layers.city import City
 from layers.query import Query, SortKey
 from layers.store.base import Transaction
-from layers.store.tables import instant_text
+from layers.store.tables import instant_of, instant_text
 
 # How events that a rule found are called in the table of origins.
 _ORIGIN = "smart"
@@ -202,8 +202,7 @@ def _standing(unit: Transaction, city: City, family: str, events: Iterable[Event
 
 
 def _timestamp(t_ms: int) -> dict[str, str]:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=t_ms)
-    return {"timestamp": instant_text(moment)}
+    return {"timestamp": instant_text(instant_of(t_ms))}
 
 
 def _case(row: Mapping[str, Any]) -> Case:

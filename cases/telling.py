@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cases.episodes import Finding
 from cases.process import process_of
 from layers.city import City
-from layers.store.tables import to_ms
+from layers.store.tables import instant_of, to_ms
 from layers.text import Text
 
 _SEVERITIES = ("minor", "moderate", "severe", "extreme")
@@ -50,15 +50,11 @@ def tell(
         "title_en": title.en,
         "title_zh": title.zh,
         "due_at": due(city, list(kinds), opened_at),
-        "first_time": _moment(min(finding.start_ms for finding in findings)),
-        "last_time": _moment(max(finding.end_ms for finding in findings)),
+        "first_time": instant_of(min(finding.start_ms for finding in findings)),
+        "last_time": instant_of(max(finding.end_ms for finding in findings)),
         "alerts": [finding.alert for finding in by_time],
         "findings": [finding.as_dict() for finding in by_time],
     }
-
-
-def _moment(t_ms: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=t_ms)
 
 
 def _title(city: City, kinds: Counter[str], subjects: Sequence[str]) -> Text:

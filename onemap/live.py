@@ -121,7 +121,7 @@ class LivePipeline:
         Registers, zones and whatever else the rules refer to are read again once they changed.
         """
         self._begun_ms = self._begun_ms or round(at.timestamp() * 1000)
-        if state_of_layers(self.city, self.store) != self._references_state:
+        if state_of_layers(self.city, self.store, haulage=False) != self._references_state:
             self._read_rules()
         self._keep_positions(batch)
         self._keep_rejects(batch)
@@ -182,8 +182,8 @@ class LivePipeline:
 
     def _read_rules(self) -> None:
         # The number first: a change while reading is then seen at the next commit.
-        self._references_state = state_of_layers(self.city, self.store)
-        references = load_references(self.city, self.store)
+        self._references_state = state_of_layers(self.city, self.store, haulage=False)
+        references = load_references(self.city, self.store, haulage=False)
         self._built = registry.build(self.city, references, only=self.rules)
         self._rules = [rule for rule in self._built if rule.feed == FEED]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import geopandas as gpd
@@ -24,6 +24,7 @@ from layers.positions import PositionStore
 from layers.query import Query, SortKey, TimeInterval
 from layers.store import Store
 from layers.store.base import Transaction
+from layers.store.tables import instant_of
 from onemap.home import Home
 from onemap.terminal import Report
 
@@ -120,14 +121,10 @@ def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns
 
 def _trucks(city: City, store: Store, home: Home) -> Iterator[Columns]:
     def weighings(start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-        span = TimeInterval(_instant(start_ms), _instant(end_ms - 1))
+        span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
         return store.frame(Query("weighing", time=span))
 
     yield from truck_batches(PositionStore(home.positions), weighings, city.crs)
-
-
-def _instant(t_ms: int) -> datetime:
-    return datetime.fromtimestamp(t_ms / 1000, UTC)
 
 
 def write_findings(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +23,7 @@ from analytics.roads.network import RoadNetwork, network_of
 from analytics.rule import Columns
 from cases.evidence.seen import Seen
 from layers.query import Query
-from layers.store.tables import instant_text
+from layers.store.tables import instant_of, instant_text
 
 ROADS, WEIGHINGS, FEED = "road", "weighing", "gps"
 # Roads around an excerpt that a way between two of its fixes can lead over, degrees.
@@ -84,8 +84,8 @@ def _features(
             "properties": {
                 "kind": "matched_way",
                 "subject": track["subject"],
-                "start": _instant(first),
-                "end": _instant(last),
+                "start": instant_text(instant_of(first)),
+                "end": instant_text(instant_of(last)),
                 "roads": [network.reference(road) for road in dict.fromkeys(roads)],
                 "worst_off_m": round(float(np.nanmax(columns["off_m"][rows])), 1),
             },
@@ -106,7 +106,3 @@ def _pieces(
     for arc in columns["via"][row]:
         yield int(arc), 0.0, float(network.arc_length_m[arc])
     yield last, 0.0, end
-
-
-def _instant(t_ms: int) -> str:
-    return instant_text(datetime.fromtimestamp(t_ms / 1000, UTC))

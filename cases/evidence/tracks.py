@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from cases.evidence.excerpt import Excerpt
 from cases.evidence.seen import Seen
 from layers.movers import KINDS
 from layers.position_columns import Quality, fix_ids
-from layers.store.tables import instant_text
+from layers.store.tables import instant_of, instant_text
 
 _MINUTE_MS = 60_000
 
@@ -117,4 +116,4 @@ def _shortest(value: np.float32) -> float | None:
 
 
 def _text(t_ms: int) -> str:
-    return instant_text(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=t_ms))
+    return instant_text(instant_of(t_ms))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import orjson
@@ -38,6 +38,7 @@ CHANGE, TALLY = "onemap_change", "onemap_tally"
 JOB, JOB_RESULT = "onemap_job", "onemap_job_result"
 NOTICE = "onemap_notice"
 _RESERVED = ("gpkg_", "rtree_", "sqlite_", "onemap_", "pg_", COVER, "spatial_ref_sys")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GeoPackageGeometry(UserDefinedType[bytes]):
@@ -64,6 +65,11 @@ def to_ms(moment: datetime) -> datetime:
     """Give the moment in UTC, cut to whole milliseconds, which is what stores keep."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def instant_of(t_ms: int) -> datetime:
+    """Give the moment of ms since 1970, UTC; exact, as dividing them by 1000 is not."""
+    return _EPOCH + timedelta(milliseconds=int(t_ms))
 
 
 def instant_text(moment: datetime) -> str:
