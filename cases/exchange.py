@@ -16,11 +16,13 @@ import orjson
 
 from cases.acting import Acted, answered
 from cases.actor import Actor
+from cases.announcing import tell_givers
 from cases.asking import MOST_PHOTOS, MOST_TEXT, asking
 from cases.case_log import entries
 from cases.case_rows import CASE, Row, read_rows
 from cases.exchange_document import CaseDocument, case_document
 from cases.exchange_rows import (
+    CASES,
     exchange_id,
     exchanges_of,
     put_exchange,
@@ -42,7 +44,6 @@ from layers.store.tables import instant_text, to_ms
 from layers.text import Text
 
 ACTION, TEMPLATE = "hand_over", "exchange_case"
-CASES = "/exchange/cases"
 _ORIGINS: dict[str, Literal["active", "public", "unknown"]] = {
     "active": "active",
     "public": "public",
@@ -199,6 +200,8 @@ def receive(
     row |= {"peer": peer.id, "peer_case": matter.id, "hops": list(document.hops)}
     row |= {"digest": digest, "handed_at": at, "peer_state": matter.state}
     put_exchange(unit, city, row, at)
+    # Whose it was could not be told when the entry was written: it was not yet kept.
+    tell_givers(unit, city, [acted.entry])
     return Receipt(document.exchange, acted.case_id, digest, to_ms(at), acted)
 
 

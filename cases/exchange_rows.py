@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -12,8 +14,11 @@ from layers.query import Query, SortKey
 from layers.store.base import Transaction
 
 LAYER = "case_exchange"
+# Where nodes take cases of others, and the kind of notice that tells how they stand.
+CASES, STATUS = "/exchange/cases", "exchange_status"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "onemap.exchange")
 _SOURCE = "exchange"
+_CHUNK = 500
 
 
 def exchange_id(node: str, case_id: str, number: int) -> str:
@@ -40,6 +45,20 @@ def exchanges_of(unit: Transaction, case_id: str, direction: Literal["in", "out"
     ]
     where = {"op": "and", "args": same}
     return _rows(unit, Query(LAYER, where=where, sort=(SortKey("handed_at"),)))
+
+
+def taken_of(unit: Transaction, cases: Iterable[str]) -> dict[str, list[Row]]:
+    """Hand-overs of cases from others, by case."""
+    wanted = sorted(set(cases))
+    found: dict[str, list[Row]] = defaultdict(list)
+    for start in range(0, len(wanted), _CHUNK):
+        same = [
+            {"op": "in", "args": [{"property": "case_id"}, wanted[start : start + _CHUNK]]},
+            {"op": "=", "args": [{"property": "direction"}, "in"]},
+        ]
+        for row in _rows(unit, Query(LAYER, where={"op": "and", "args": same})):
+            found[row["case_id"]].append(row)
+    return dict(found)
 
 
 def put_exchange(unit: Transaction, city: City, row: Row, at: datetime) -> None:

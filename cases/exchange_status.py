@@ -7,51 +7,26 @@ What comes late, twice or in another order changes nothing: only a newer entry c
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
-from urllib.parse import quote
-
-import orjson
 
 from cases.acting import Acted
 from cases.actor import Actor
 from cases.case_log import entries
 from cases.case_rows import CASE, Row, read_rows
-from cases.exchange import ACTION, CASES, Receipt, check_parties
-from cases.exchange_document import STATUS_FORMAT, StatusDocument
-from cases.exchange_rows import NAMESPACE, exchanges_of, put_exchange, read_exchange
+from cases.exchange import ACTION, Receipt, check_parties
+from cases.exchange_document import StatusDocument
+from cases.exchange_rows import put_exchange, read_exchange
 from cases.messages import messages
-from cases.notices import NoticeDeclaration
 from cases.peers import Peer, Peers
 from cases.process import process_of
 from cases.recording import Step, record
 from cases.refusals import UnknownCaseError
 from cases.states import PAUSED
-from cases.subscriptions import notices_of
 from layers.city import City
 from layers.store.base import Transaction
-from layers.store.notice import Notice
-from layers.store.tables import instant_text, to_ms
+from layers.store.tables import to_ms
 
-TEMPLATE = "exchange_status"
 _ACTIONS = {"closed": "peer_closed", "merged": "peer_closed", "rejected": "peer_gave_back"}
-
-
-def follow(
-    unit: Transaction, city: City, acted: Acted, declared: NoticeDeclaration, peers: Peers
-) -> int:
-    """Put into the outbox what other systems and other nodes are told of a step.
-
-    To be called in the transaction of every step, by whoever lets people act on cases.
-
-    Returns
-    -------
-    how many notices there were.
-    """
-    told = notices_of(city, acted, declared)
-    if peers.peers and not acted.replayed:
-        told += _statuses(unit, city, acted, peers)
-    return unit.put_notices(told)
 
 
 def receive_status(
@@ -123,46 +98,3 @@ def _waits(unit: Transaction, row: Row, exchange: str) -> bool:
             named = (entry["details"] or {}).get("exchange")
             return (entry["action"], named) == (ACTION, exchange)
     return False
-
-
-def _statuses(unit: Transaction, city: City, acted: Acted, peers: Peers) -> list[Notice]:
-    found = []
-    for kept in exchanges_of(unit, acted.case_id, "in"):
-        peer = peers.find(kept["peer"])
-        if peer is not None:
-            found.append(_status(city, acted, kept, peer, peers.node))
-    return found
-
-
-def _status(city: City, acted: Acted, kept: Row, peer: Peer, node: str) -> Notice:
-    entry = acted.entry
-    tells = process_of(city).action(acted.action).tells
-    public = any(telling.whom == "reporter" for telling in tells)
-    # The id of a taken hand-over begins with who handed it over.
-    exchange = kept["exchange_id"].removeprefix(f"in.{peer.id}.")
-    document = {
-        "format": STATUS_FORMAT,
-        "version": 1,
-        "exchange": exchange,
-        "sender": node,
-        "receiver": peer.id,
-        "case": kept["peer_case"],
-        "peer_case": acted.case_id,
-        "action": acted.action,
-        "state": acted.after,
-        "at": instant_text(entry["at"]),
-        "entry": entry["seq"],
-        "digest": entry["digest"],
-        "said": (entry["why"] or "") if public else "",
-    }
-    return Notice(
-        key=str(uuid.uuid5(NAMESPACE, f"status\n{exchange}\n{entry['log_id']}")),
-        channel=peer.channel,
-        recipient=f"{CASES}/{quote(kept['peer_case'], safe='')}/status",
-        about=acted.case_id,
-        template=TEMPLATE,
-        subject=f"{acted.after} {acted.case_id}",
-        body=orjson.dumps(document).decode(),
-        created=entry["at"],
-        due=entry["at"],
-    )

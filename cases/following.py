@@ -19,8 +19,8 @@ import shapely
 from cases.case_log import Reader
 from cases.case_rows import CASE, LOG, Row
 from cases.open311 import Open311
+from cases.people_told import CONTACTS, OPEN311
 from cases.process import process_of
-from cases.service_requests import LAYER, MARK
 from cases.states import FINAL, TITLES
 from cases.telling import title_of
 from layers.city import City
@@ -81,7 +81,7 @@ class ServiceRequest:
 
 def find(source: Reader, city: City, declared: Open311, wanted: Wanted) -> list[ServiceRequest]:
     """Service requests, the newest first."""
-    where = [{"op": "like", "args": [{"property": "reporter"}, f"{MARK}%"]}]
+    where = [{"op": "like", "args": [{"property": "reporter"}, f"{OPEN311}%"]}]
     if wanted.codes:
         where.append(_among("event_type", wanted.codes))
     if set(wanted.statuses) == {"open"}:
@@ -176,7 +176,7 @@ def _given(source: Reader, cases: Sequence[str]) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for chunk in _chunks(cases):
         names = ("case_id", "address", "address_id", "media_url")
-        page = source.page(Query(LAYER, where=_among("case_id", chunk), properties=names))
+        page = source.page(Query(CONTACTS, where=_among("case_id", chunk), properties=names))
         for row in page.rows:
             values = dict(zip(page.names, row, strict=True))
             found[values["case_id"]] = values

@@ -143,6 +143,11 @@ class NoticeDeclaration(_Declared):
     templates: dict[str, Template]
     subscriptions: tuple[Subscription, ...] = ()
 
+    @property
+    def inbox(self) -> str | None:
+        """Id of the channel that accounts read on their pages, None where a city has none."""
+        return next((one.id for one in self.channels if isinstance(one, InboxChannel)), None)
+
     @model_validator(mode="after")
     def _sound(self) -> NoticeDeclaration:
         ids = [channel.id for channel in self.channels]
@@ -172,8 +177,13 @@ def read_notices(city: City) -> NoticeDeclaration:
         naming file, line and field of what does not fit.
     """
     own = city.folder / "notices.yaml"
-    declaration = read(own if own.exists() else DEFAULT)
+    default = read(DEFAULT).into(NoticeDeclaration)
+    if not own.exists():
+        return default
+    declaration = read(own)
     declared = declaration.into(NoticeDeclaration)
+    # Words that a city says nothing of are those of everybody: no step goes without its own.
+    declared = declared.model_copy(update={"templates": default.templates | declared.templates})
     for number, one in enumerate(declared.subscriptions):
         at = ("subscriptions", number)
         if one.unit is not None and one.unit not in city.jurisdictions:
@@ -194,7 +204,7 @@ def compose(
     about: str,
     occasion: str,
     fields: Mapping[str, Text | str],
-    language: str,
+    language: str | None,
     at: datetime,
 ) -> Notice:
     """Make a notice.
@@ -206,7 +216,7 @@ def compose(
     about : id of the case; ``occasion`` tells this notice from others about it, such as the number
         of the entry in its log: the same occasion, template, way and recipient is the same notice.
     fields : values of what templates name; those that are missing are left out.
-    language : ``zh`` or ``en``.
+    language : ``zh`` or ``en``; None for both, one after the other.
     at : the clock (aware).
 
     Raises
@@ -219,12 +229,10 @@ def compose(
         known = ", ".join(sorted(declared.templates))
         raise UnknownTemplateError(f"no notice '{template}' is declared; there are {known}")
 
-    def fill(text: str) -> str:
-        def value(match: re.Match[str]) -> str:
-            found = fields.get(match[1], "")
-            return found.say(language) if isinstance(found, Text) else found
-
-        return _FIELD.sub(value, text).strip()
+    def fill(text: Text, between: str) -> str:
+        tags = [language] if language else ["zh", "en"]
+        said = [_filled(text, tag, fields) for tag in tags]
+        return between.join(dict.fromkeys(one for one in said if one))
 
     key = uuid.uuid5(NAMESPACE, "\n".join((about, occasion, template, channel, recipient)))
     return Notice(
@@ -233,8 +241,18 @@ def compose(
         recipient=recipient,
         about=about,
         template=template,
-        subject=fill(words.subject.say(language)),
-        body=fill(words.body.say(language)),
+        subject=fill(words.subject, " / "),
+        body=fill(words.body, "\n\n"),
         created=at,
         due=at,
     )
+
+
+def _filled(words: Text, language: str, fields: Mapping[str, Text | str]) -> str:
+    """Words in a language, with the fields that they name."""
+
+    def value(match: re.Match[str]) -> str:
+        found = fields.get(match[1], "")
+        return found.say(language) if isinstance(found, Text) else found
+
+    return _FIELD.sub(value, words.say(language)).strip()

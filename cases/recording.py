@@ -1,4 +1,4 @@
-"""Writing down steps: the case, its log and the tallies change together or not at all."""
+"""Writing down steps: case, log, tallies and what others are told change together or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from cases.actor import Actor
+from cases.announcing import announce
 from cases.case_log import entry
 from cases.case_rows import CASE, LOG, Row, frame_of
 from cases.case_tallies import SUBJECT, counted
@@ -97,6 +98,7 @@ def record(unit: Transaction, city: City, steps: Sequence[Step], *, at: datetime
     if log:
         unit.upsert(city.layer(LOG), frame_of(city.layer(LOG), log), at=at, source=SOURCE)
     unit.add_tallies(SUBJECT, numbers)
+    announce(unit, city, log, rows)
     return log
 
 

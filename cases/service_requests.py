@@ -21,6 +21,7 @@ from cases.case_log import Reader
 from cases.case_rows import CASE, Row, frame_of, read_rows
 from cases.chain import digest_of
 from cases.open311 import Attribute, Open311
+from cases.people_told import CONTACTS, OPEN311
 from cases.refusals import CaseError, IncompleteError, NotAllowedError, UnknownCaseError
 from cases.reporting import report
 from layers.access import PUBLIC
@@ -29,9 +30,6 @@ from layers.query import Query, SortKey, TimeInterval
 from layers.store.base import Transaction
 from layers.text import Text
 
-LAYER = "service_request"
-# The reporter of a case, before the token; the outbox finds the contact by it.
-MARK = "open311:"
 _SOURCE = "open311"
 _KEPT = ("address", "address_id", "media_url")
 
@@ -124,27 +122,27 @@ def submit(
     acted = report(
         unit,
         city,
-        Actor(f"{MARK}{application}", PUBLIC, _SOURCE),
+        Actor(f"{OPEN311}{application}", PUBLIC, _SOURCE),
         kind=sent.service_code,
         where=sent.place or _found_place(unit, declared, sent),
         at=at,
         key=token,
         note=note,
         photos=(sent.media_url,) if sent.media_url else (),
-        reporter=f"{MARK}{token}",
+        reporter=f"{OPEN311}{token}",
     )
     row: Row = {"token": token, "case_id": acted.case_id, "application": application}
     row |= {"content": content, "requested_at": at, "geometry": None}
     row |= {name: getattr(sent, name) or None for name in _KEPT}
     row |= {name: value or None for name, value in asdict(sent.contact).items()}
-    spec = city.layer(LAYER)
+    spec = city.layer(CONTACTS)
     unit.upsert(spec, frame_of(spec, [row]), at=at, source=_SOURCE)
     return Submitted(acted.case_id, token, acted)
 
 
 def case_of_token(source: Reader, token: str) -> str | None:
     """Id of the case that a token was given for, None where there is none."""
-    page = source.page(Query(LAYER, fids=(token,), properties=("case_id",), limit=1))
+    page = source.page(Query(CONTACTS, fids=(token,), properties=("case_id",), limit=1))
     return str(page.rows[0][page.names.index("case_id")]) if page.rows else None
 
 
@@ -171,7 +169,7 @@ def contact_of(unit: Transaction, city: City, actor: Actor, case_id: str) -> Con
         )
     names = tuple(Contact.__dataclass_fields__)
     where = {"op": "=", "args": [{"property": "case_id"}, case_id]}
-    page = unit.page(Query(LAYER, where=where, properties=names, limit=1))
+    page = unit.page(Query(CONTACTS, where=where, properties=names, limit=1))
     for row in page.rows:
         values = dict(zip(page.names, row, strict=True))
         return Contact(**{name: values[name] or "" for name in names})
@@ -185,7 +183,7 @@ def _plain(sent: Submission) -> dict[str, object]:
 def _earlier(unit: Transaction, content: str, since: datetime) -> Row | None:
     where = {"op": "=", "args": [{"property": "content"}, content]}
     newest = (SortKey("requested_at", descending=True),)
-    asked = Query(LAYER, where=where, time=TimeInterval(since), sort=newest, limit=1)
+    asked = Query(CONTACTS, where=where, time=TimeInterval(since), sort=newest, limit=1)
     page = unit.page(asked)
     return dict(zip(page.names, page.rows[0], strict=True)) if page.rows else None
 

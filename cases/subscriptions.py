@@ -17,7 +17,6 @@ from typing import Any
 
 import orjson
 
-from cases.acting import Acted
 from cases.case_rows import Row
 from cases.notices import NAMESPACE, TRANSITION, NoticeDeclaration, Subscription
 from cases.telling import title_of
@@ -27,21 +26,12 @@ from layers.store.notice import Notice
 from layers.store.tables import instant_text
 
 
-def notices_of(city: City, acted: Acted, declared: NoticeDeclaration) -> list[Notice]:
-    """Notices for all subscribers whose filter a step meets.
-
-    The caller puts them into the outbox in the transaction of the step. What is asked again under
-    the same key tells nobody anything new.
-    """
-    return [] if acted.replayed else notices_of_entry(city, acted.entry, declared)
-
-
-def notices_of_entry(city: City, entry: Row, declared: NoticeDeclaration) -> list[Notice]:
+def notices_of(city: City, entry: Row, declared: NoticeDeclaration) -> list[Notice]:
     """Notices for all subscribers whose filter an entry of the log meets.
 
     Parameters
     ----------
-    entry : as `cases.recording.record` returns it, such as for cases that rules found.
+    entry : as `cases.recording.record` returns it.
     """
     meeting = [one for one in declared.subscriptions if meets(city, one, entry)]
     if not meeting:

@@ -16,11 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cases.case_rows import CASE, LOG
-from cases.exchange import CASES, Receipt, receive
+from cases.exchange import Receipt, receive
 from cases.exchange_document import read_case, read_status
-from cases.exchange_rows import LAYER
-from cases.exchange_status import follow, receive_status
-from cases.notices import read_notices
+from cases.exchange_rows import CASES, LAYER
+from cases.exchange_status import receive_status
 from cases.peers import Peer, Peers, proven, read_peers
 from cases.refusals import CaseError, NotAllowedError, UnknownCaseError
 from layers.errors import OnemapError
@@ -78,12 +77,9 @@ def _answer(request: Request, body: bytes, now: datetime, take: _Taken) -> Respo
     if not {CASE, LOG, LAYER} <= set(catalogue.store.layers()):
         raise not_found("the table of cases")
     peer = _peer(request, declared, body, now)
-    notices = read_notices(catalogue.city)
     try:
         with catalogue.store.transaction() as unit:
             receipt = take(unit, declared, peer, hashlib.sha256(body).hexdigest())
-            if receipt.acted is not None:
-                follow(unit, catalogue.city, receipt.acted, notices, declared)
     except CaseError as refusal:
         status = _STATUS.get(type(refusal), 422)
         raise RequestError(status, type(refusal).__name__, refusal.text.en) from refusal

@@ -13,9 +13,7 @@ from starlette.responses import Response
 from cases.acting import Acted, act
 from cases.actor import Actor
 from cases.case_rows import CASE, read_rows
-from cases.exchange_status import follow
 from cases.notices import read_notices
-from cases.peers import read_peers
 from cases.refusals import IncompleteError, UnknownCaseError
 from cases.reporting import report
 from layers.store.base import Transaction
@@ -121,7 +119,6 @@ def _answer(asked: Asked, actor: Actor, unit: Transaction, done: Acted, now: dat
             unit, city, entrance_of(asked.request), declared, row, done.notices,
             language=asked.language, at=now,
         )  # fmt: skip
-    follow(unit, city, done, declared, read_peers(city))
     seen = catalogue.audience.sees(spec) and bool(
         read_rows(unit, spec, [done.case_id], catalogue.audience.scope)
     )

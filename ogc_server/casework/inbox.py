@@ -14,7 +14,6 @@ from layers.text import Text
 from ogc_server.answers import data_answer
 from ogc_server.asked import Asked
 from ogc_server.casework.bodies import known_only, member, read_json
-from ogc_server.casework.notifying import inbox_of
 from ogc_server.casework.who import actor_of
 from ogc_server.editing.feature_body import Json
 from ogc_server.editing.turns import in_turn
@@ -29,7 +28,7 @@ def inbox(request: Request) -> Response:
     asked = Asked(request, ("json",))
     asked.refuse_parameters()
     actor = actor_of(asked)
-    channel = inbox_of(read_notices(asked.catalogue.city))
+    channel = read_notices(asked.catalogue.city).inbox
     records = NoticeRecords(asked.catalogue.store)
     found = [] if channel is None else records.inbox(channel, actor.name, _MOST)
     rows = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 
 from cases.case_rows import Row
 from cases.messages import Message
-from cases.notices import InboxChannel, NoticeDeclaration, compose
+from cases.notices import NoticeDeclaration, compose
+from cases.people_told import OUTSIDE, arrived
 from layers.access import Audience, Right
 from layers.city import City
 from layers.errors import OnemapError
@@ -21,8 +21,6 @@ _RIGHTS: dict[str, tuple[Right, ...]] = {
     "department": ("handle",),
     "unit": ("dispatch",),
 }
-# Ways that find a shop by the id that a rule knows it by; people's own inboxes are for accounts.
-_OUTWARD = ("webhook", "mqtt")
 
 
 def tell(
@@ -36,7 +34,7 @@ def tell(
     language: str,
     at: datetime,
 ) -> list[Notice]:
-    """Put the notices of a step into the outbox.
+    """Put into the outbox what the staff is told of a step; others are told by its record.
 
     Parameters
     ----------
@@ -45,42 +43,18 @@ def tell(
     language : of the words.
     at : the clock (aware), the same as in the log.
     """
-    made = []
+    inbox, made = declared.inbox, []
     for message in messages:
-        for channel, recipient in _ways(city, entrance, declared, row, message, at):
+        if inbox is None or message.whom in OUTSIDE:
+            continue
+        for name in _names(city, entrance, row, message, at):
             notice = compose(
-                declared, message.template, channel=channel, recipient=recipient,
-                about=message.about, occasion=message.occasion, fields=message.fields,
-                language=language, at=at,
+                declared, message.template, channel=inbox, recipient=name, about=message.about,
+                occasion=message.occasion, fields=message.fields, language=language, at=at,
             )  # fmt: skip
-            # The inbox lies in the store itself: what is written there has arrived.
-            inbox = channel == inbox_of(declared)
-            made.append(replace(notice, status="sent", sent=at) if inbox else notice)
+            made.append(arrived(declared, notice))
     unit.put_notices(made)
     return made
-
-
-def inbox_of(declared: NoticeDeclaration) -> str | None:
-    """Id of the channel that accounts read on their pages, None where a city has none."""
-    return next((one.id for one in declared.channels if isinstance(one, InboxChannel)), None)
-
-
-def _ways(
-    city: City,
-    entrance: Entrance,
-    declared: NoticeDeclaration,
-    row: Row,
-    message: Message,
-    at: datetime,
-) -> Iterator[tuple[str, str]]:
-    inbox = inbox_of(declared)
-    if message.whom == "subject":
-        outward = [one.id for one in declared.channels if one.kind in _OUTWARD]
-        for channel in outward or ([inbox] if inbox else []):
-            yield channel, message.recipient
-    elif inbox is not None:
-        for name in _names(city, entrance, row, message, at):
-            yield inbox, name
 
 
 def _names(city: City, entrance: Entrance, row: Row, message: Message, at: datetime) -> list[str]:

@@ -13,13 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cases.case_rows import CASE, LOG
-from cases.exchange_status import follow
 from cases.following import ServiceRequest, Wanted, find
-from cases.notices import read_notices
 from cases.open311 import Attribute, Open311, read_open311
-from cases.peers import read_peers
+from cases.people_told import CONTACTS
 from cases.refusals import CaseError, IncompleteError
-from cases.service_requests import LAYER, UnknownServiceError, case_of_token, submit
+from cases.service_requests import UnknownServiceError, case_of_token, submit
 from layers.city import City
 from layers.city_declaration import EventType
 from layers.text import Text
@@ -42,7 +40,7 @@ from ogc_server.problem import RequestError, not_found
 
 HOME = "/open311/v2"
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
-NEEDED = (CASE, LOG, LAYER)
+NEEDED = (CASE, LOG, CONTACTS)
 _STATUS: dict[type[CaseError], int] = {UnknownServiceError: 404, IncompleteError: 400}
 _Answer = Callable[["Visit"], Response]
 
@@ -197,11 +195,8 @@ def _attribute(visit: Visit, order: int, one: Attribute) -> dict[str, Any]:
 
 def _post(visit: Visit) -> Response:
     application, sent = _application(visit), submission(visit.pairs)
-    declared = read_notices(visit.city)
     with visit.catalogue.store.transaction() as unit:
         made = submit(unit, visit.city, visit.declared, application, sent, at=visit.now)
-        if made.acted is not None:
-            follow(unit, visit.city, made.acted, declared, read_peers(visit.city))
     row = {
         "service_request_id": made.case_id,
         "service_notice": visit.say(visit.declared.service_notice),

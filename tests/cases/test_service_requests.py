@@ -11,9 +11,9 @@ import pytest
 from cases.case_log import entries, verify
 from cases.following import Wanted, find, public_text
 from cases.open311 import Open311, read_open311
+from cases.people_told import CONTACTS
 from cases.refusals import IncompleteError, NotAllowedError, UnknownCaseError
 from cases.service_requests import (
-    LAYER,
     Contact,
     Submission,
     Submitted,
@@ -38,7 +38,7 @@ def declared(city: City) -> Open311:
 
 @pytest.fixture
 def door(desk: Desk, declared: Open311) -> Door:
-    desk.store.create(desk.city.layer(LAYER))
+    desk.store.create(desk.city.layer(CONTACTS))
     return Door(desk, declared)
 
 
@@ -107,7 +107,7 @@ class TestReporting:
                 door.send(sent)
             assert refusal.value.field == field
         assert door.desk.store.count(Query("case_event")) == 0
-        assert door.desk.store.count(Query(LAYER)) == 0
+        assert door.desk.store.count(Query(CONTACTS)) == 0
 
     def test_what_may_not_be_reported_is_not_found(self, door: Door) -> None:
         for code in ("NONE-1", "", "../STREET-1"):
@@ -142,7 +142,7 @@ class TestContacts:
             assert contact_of(unit, door.desk.city, door.desk.desk, case) is None
 
     def test_no_audience_reads_the_layer(self, city: City) -> None:
-        spec = city.layer(LAYER)
+        spec = city.layer(CONTACTS)
         assert not spec.has_geometry, "rows with places would be counted by cells"
         for role in city.roles.roles:
             assert not person(city, "x", role).audience.sees(spec)

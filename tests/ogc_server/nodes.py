@@ -16,7 +16,6 @@ from cases.case_log import entries
 from cases.case_rows import Row
 from cases.channels.peer import PeerChannel
 from cases.exchange import hand_over
-from cases.exchange_status import follow
 from cases.notices import read_notices
 from cases.outbox import Delivered, Outbox
 from cases.peers import read_peers
@@ -75,19 +74,15 @@ class Node:
         """Do one action, and put into the outbox what others are told."""
         with self.store.transaction() as unit:
             now = datetime.now(UTC)
-            made = act(unit, self.city, Actor.local(), case, action, at=now, **more)
-            follow(unit, self.city, made, self.notices, self.peers)
-        return made
+            return act(unit, self.city, Actor.local(), case, action, at=now, **more)
 
     def hand_over(self, case: str, why: str = "yours", **more: Any) -> Acted:
         """Hand a case over to the other node."""
         (peer,) = self.peers.peers
         with self.store.transaction() as unit:
             actor, now = more.pop("actor", Actor.local()), datetime.now(UTC)
-            made = hand_over(unit, self.city, self.peers, actor, case, peer.id, why=why, at=now,
+            return hand_over(unit, self.city, self.peers, actor, case, peer.id, why=why, at=now,
                              **more)  # fmt: skip
-            follow(unit, self.city, made, self.notices, self.peers)
-        return made
 
     def close_case(self, case: str, department: str) -> None:
         """Bring a case that was found to its end."""
