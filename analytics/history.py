@@ -1,6 +1,7 @@
 """Columns of what was taken in, batch by batch in the order of time, so that memory stays bounded.
 
-Positions come a UTC day at a time, rows of layers by number.
+Positions of vessels come a UTC day at a time, those of trucks, which say more often where they are,
+a quarter of a day; rows of layers come by number.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 import geopandas as gpd
+import pyarrow.compute as pc
 
 from analytics import feeds
 from analytics.rule import Columns
@@ -16,6 +18,7 @@ from layers.positions import PositionStore
 
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
+_QUARTER_MS = _DAY_MS // 4
 ROWS_AT_ONCE = 50_000
 _FIXES = ["lon", "lat", "sog_mps", "cog_deg", "nav", "quality"]
 
@@ -52,7 +55,7 @@ def truck_batches(
     start_ms: int | None = None,
     end_ms: int | None = None,
 ) -> Iterator[Columns]:
-    """Columns of the feed ``gps``, a UTC day each; days without positions have nothing to say.
+    """Columns of the feed ``gps``, up to six hours each; days without positions say nothing.
 
     Parameters
     ----------
@@ -65,8 +68,13 @@ def truck_batches(
         start = first if start_ms is None else max(first, start_ms)
         end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
         if start < end:
+            # Read once: as a table a day is small, as columns it is not.
             fixes = positions.scan("gps", start_ms=start, end_ms=end)
-            yield feeds.gps_columns(fixes, weighings(start, end), crs)
+            for since in range(start, end, _QUARTER_MS):
+                until = min(since + _QUARTER_MS, end)
+                t = pc.field("t")
+                some = fixes.filter((t >= since) & (t < until))
+                yield feeds.gps_columns(some, weighings(since, until), crs)
 
 
 def row_batches(feed: str, frames: Iterable[gpd.GeoDataFrame], crs: str) -> Iterator[Columns]:

@@ -32,6 +32,7 @@ MODULES = (
     "bench_rules",
     "bench_vessels",
     "bench_trucks",
+    "bench_haulage",
     "bench_matching",
     "bench_movers",
     "bench_tiles",

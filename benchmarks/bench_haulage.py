@@ -1,0 +1,113 @@
+"""All rules on trucks at once, as ``onemap detect`` runs them: the demo city's trucks of a day.
+
+The demo city is played at a scale that gives a million positions, its roads, permits and weighings
+with them; ``ONEMAP_BENCH_STORE`` names a store that has been played already. What is read, matched
+to roads and judged is measured in a process of its own, from Parquet files and layers to events, so
+that its peak memory is theirs; the first batch is run once before, to load compiled code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from analytics import registry
+from analytics.detect import run_batches
+from analytics.reference_rows import load_references
+from analytics.rule import Columns, rows
+from layers.city import City
+from layers.store import open_store
+from onemap.home import Home
+from onemap.pipeline import batches
+from tests.running import onemap
+
+CITY = Path(__file__).parents[1] / "data" / "pudong"
+SCALE = "1.25"
+_PASS, _WARM_ROWS = "--pass", 20_000
+
+
+def run() -> list[dict[str, Any]]:
+    """Measure; rows for the table of results."""
+    standing = os.environ.get("ONEMAP_BENCH_STORE")
+    if standing:
+        return _apart(Path(standing))
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "demo.gpkg"
+        done = onemap(
+            "demo", "--scale", SCALE, "--inputs", Path(folder) / "in", city=CITY, store=store
+        )
+        if done.status:
+            raise RuntimeError(done.error)
+        return _apart(store)
+
+
+def _apart(store: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.bench_haulage", _PASS, str(store)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    told: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def run_pass(path: Path) -> list[dict[str, Any]]:
+    """References, rows, matching and all rules, once."""
+    city = City(CITY)
+    home = Home(CITY, str(path), path.parent)
+    store = open_store(str(path), city)
+    start = time.perf_counter()
+    references = load_references(city, store)
+    loaded = time.perf_counter() - start
+    rules = [rule for rule in registry.build(city, references) if rule.feed == "gps"]
+    stage = registry.stage(city, references, "gps")
+    first = next(batches(city, store, home, "gps"))
+    run_batches(rules, [{name: values[:_WARM_ROWS] for name, values in first.items()}], stage)
+    del first
+    before, built, read = _peak_mb(), [0.0], [0]
+
+    def timed() -> Iterator[Columns]:
+        given = batches(city, store, home, "gps")
+        while True:
+            begin = time.perf_counter()
+            columns = next(given, None)
+            built[0] += time.perf_counter() - begin
+            if columns is None:
+                return
+            read[0] += rows(columns)
+            yield columns
+            del columns
+
+    start, spent = time.perf_counter(), time.process_time()
+    events, _ = run_batches(rules, timed(), stage)
+    passed, spent = time.perf_counter() - start, time.process_time() - spent
+    count = sum(len(found) for found in events.values())
+    data = f"{read[0]:,} rows, {len(rules)} rules, {count:,} events; {before} MB before"
+    timings = {
+        "references loaded": loaded,
+        "columns of the pass": built[0],
+        "matching and all rules": passed - built[0],
+        "the whole pass, for a million rows": passed * 1e6 / read[0],
+        "processor time of it, for a million rows": spent * 1e6 / read[0],
+    }
+    return [
+        {"what": what, "data": data, "value": round(value, 2), "unit": "s", "peak_mb": _peak_mb()}
+        for what, value in timings.items()
+    ]
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+if __name__ == "__main__":
+    measured = run_pass(Path(sys.argv[2])) if sys.argv[1:2] == [_PASS] else run()
+    print(json.dumps(measured, ensure_ascii=False))

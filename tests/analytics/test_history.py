@@ -1,0 +1,55 @@
+"""What was taken in comes in the order of time, whole, in batches that memory can hold."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import geopandas as gpd
+import h3
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analytics.history import truck_batches
+from layers.positions import FIXES, PositionStore
+from tests.analytics.columns import CRS, at, frame, weighing
+
+HOUR = 3_600_000
+START = at("2020-07-01T00:00:00+00:00")
+
+
+def truck(hours: list[float]) -> pa.Table:
+    t = np.array([START + round(hour * HOUR) for hour in hours], np.int64)
+    n = len(t)
+    columns = {
+        "mover": ["沪A12345"] * n, "t": t, "lon": [121.6] * n, "lat": [31.2] * n,
+        "sog_mps": [10.0] * n, "cog_deg": [90.0] * n, "heading_deg": [np.nan] * n, "nav": [15] * n,
+        "acc": [1] * n, "receiver": ["T1"] * n, "quality": [0] * n,
+        "h3": [h3.str_to_int(h3.latlng_to_cell(31.2, 121.6, 8))] * n,
+        "pid": [f"{k:016x}" for k in range(n)],
+    }  # fmt: skip
+    return pa.table(columns).cast(FIXES)
+
+
+def test_trucks_come_by_quarters_of_a_day_with_their_weighings(tmp_path: Path) -> None:
+    positions = PositionStore(tmp_path)
+    hours = [0.0, 5.999, 6.0, 23.9, 30.0]
+    positions.write("gps", truck(hours), "b")
+    # One where no position lies near in time, and one a moment before the next quarter.
+    weighed = [
+        weighing(record, 1.0, time=pd.Timestamp(START + round(hour * HOUR), unit="ms", tz="UTC"))
+        for record, hour in (("r1", 13.0), ("r2", 6 - 1 / HOUR))
+    ]
+
+    def between(start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
+        rows = frame(weighed)
+        t = np.array([int(one.timestamp() * 1000) for one in rows["time"]])
+        return rows[(t >= start_ms) & (t < end_ms)]
+
+    batches = [batch for batch in truck_batches(positions, between, CRS) if len(batch["t"])]
+    told = [[(int(t) - START) / HOUR for t in batch["t"]] for batch in batches]
+    assert [len(one) for one in told] == [3, 1, 1, 1, 1]
+    assert sorted(hour for one in told for hour in one) == sorted([*hours, 13.0, 6 - 1 / HOUR])
+    assert all(max(a) < min(b) for a, b in pairwise(told))
+    assert [one["pid"].tolist() for one in batches][2] == ["r1"]
