@@ -2,13 +2,13 @@
 
 A bridge or underpass belongs to the roads whose line lies within its outline for at least half of
 the longest side of its smallest rectangle: roads that run over or through its length, not those
-that cross it. Who passes the middle of that part has passed the structure. A road's own limit is
-passed in the middle of the road.
+that cross it. Where there are none, as on a bridge that is wider than it is long, it belongs to the
+roads of its own name, or else to the only road through it. Who passes the middle of that part has
+passed the structure. A road's own limit is passed in the middle of the road.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,17 +131,25 @@ def _own(roads: Roads, road: int) -> Limited | None:
     return Limited(key if name.zh != ident else ident, name, *limits, roads.reference(road))
 
 
-def _roads_of(roads: Roads, bridge: Bridge) -> Iterator[tuple[int, float]]:
+def _roads_of(roads: Roads, bridge: Bridge) -> list[tuple[int, float]]:
     """Roads that a structure belongs to, and where along them its middle is."""
     corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(bridge.shape))
     longest = float(np.hypot(*np.diff(corners, axis=0).T).max(initial=0))
     tree = shapely.STRtree(roads.line)
-    for road in sorted(tree.query(bridge.shape, predicate="intersects").tolist()):
-        line = roads.line[road]
-        within = shapely.intersection(line, bridge.shape)
-        if longest > 0 and within.length >= longest / 2:
-            ends = shapely.line_locate_point(line, shapely.points(shapely.get_coordinates(within)))
-            yield road, float(ends.min() + ends.max()) / 2
+    touching = np.sort(tree.query(bridge.shape, predicate="intersects"))
+    within = shapely.intersection(roads.line[touching], bridge.shape)
+    length = shapely.length(within)
+    own = length >= longest / 2
+    if not own.any():
+        own = (roads.name_zh[touching] == bridge.name_zh) & (bridge.name_zh != "")
+    if not own.any() and len(touching) == 1:
+        own[:] = True
+    found = []
+    for k in np.flatnonzero(own & (length > 0)).tolist():
+        places = shapely.points(shapely.get_coordinates(within[k]))
+        ends = shapely.line_locate_point(roads.line[touching[k]], places)
+        found.append((int(touching[k]), float(ends.min() + ends.max()) / 2))
+    return found
 
 
 def _limits(limited: Limited) -> tuple[str, str]:

@@ -162,7 +162,10 @@ def test_the_tiny_city_runs_the_same_way(tiny_folder: Path, tmp_path: Path) -> N
     assert scored.status == 0, scored.error
     assert scored.data
     for row in scored.data:
-        assert (row["precision"], row["recall"]) == (1.0, 1.0), row
+        # A city this small has no room for every story; there, nothing may be found.
+        expected = (1.0, 1.0) if row["planted"] else (None, None)
+        assert (row["precision"], row["recall"]) == expected, row
+        assert row["silent"] == row["near_misses"], row
 
 
 def test_postgis_gives_the_same_alerts(

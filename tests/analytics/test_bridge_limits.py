@@ -106,6 +106,19 @@ def test_roads_across_and_beside_a_bridge_do_not_lead_over_it() -> None:
     assert len(found(checked(), gps(heavy(arc="-over0")))) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "ramp", "events"), [("一号桥", False, 1), ("over路", True, 1), ("一号桥", True, 0)]
+)
+def test_a_bridge_wider_than_long_is_its_only_road_s_or_its_namesake_s(
+    name: str, ramp: bool, events: int
+) -> None:
+    wide = bridge(shape=outline(495, -20, 505, 20), name_zh=name)
+    beside = street("ramp", [(500, 15), (900, 300)]) if ramp else []
+    network = roads(*street("over", [(0, 0), (1000, 0)]), *beside)
+    truck = Truck(network, "+over0").weigh("W1", 30_000, after_s=0.5).go(mps=10, every=30)
+    assert len(found(checked(wide, network=network), gps(truck))) == events
+
+
 def test_who_turns_before_the_middle_has_not_passed() -> None:
     truck = Truck(NET, "+over0").weigh("W1", 30_000, after_s=1).go(to=499, mps=10)
     assert found(checked(), gps(truck)) == []
