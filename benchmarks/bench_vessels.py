@@ -252,7 +252,11 @@ def _apart(fixes: pa.Table, said: pa.Table) -> list[dict[str, Any]]:
 
 
 def run_pass(folder: Path) -> list[dict[str, Any]]:
-    """Everything from files to events, once; some minutes are read first, to load the code."""
+    """Everything from files to events, once; some minutes are read first, to load the code.
+
+    Reception is learned from those minutes alone, so `dark_gap` tells of silences that a day's
+    learning would not.
+    """
     city = City(CITY)
     positions = PositionStore(folder)
     few = next(vessel_batches(positions, city.crs, START_MS, START_MS + _WARM_MS))
