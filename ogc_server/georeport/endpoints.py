@@ -20,6 +20,7 @@ from cases.refusals import CaseError, IncompleteError
 from cases.service_requests import UnknownServiceError, case_of_token, submit
 from layers.city import City
 from layers.city_declaration import EventType
+from layers.errors import QueryError
 from layers.text import Text
 from ogc_server.access.sign_in import ACTOR_KEY
 from ogc_server.catalogue import CATALOGUE_KEY, Catalogue
@@ -128,6 +129,8 @@ def _checked(work: _Answer, visit: Visit) -> Response:
     except CaseError as refusal:
         status = _STATUS.get(type(refusal), 400)
         return errors(status, refusal.text.say(visit.language), visit.extension)
+    except QueryError as refusal:
+        return errors(400, str(refusal), visit.extension)
 
 
 def _discovery(visit: Visit) -> Response:

@@ -319,6 +319,7 @@ class TestFollowing:
             ({"lat": "1", "long": "1", "radius": "-1"}, "radius"),
             ({"lat": "1", "long": "1", "radius": "inf"}, "radius"),
             ({"service_request_id": ",".join(map(str, range(1001)))}, "1,000"),
+            ({"service_code": "A\x00"}, "characters"),
         ]  # fmt: skip
         for query, word in wrong:
             refused(node.get("/requests.json", **query), 400, word)
