@@ -226,6 +226,10 @@ class Store(ABC):
         """Exact number of rows, regardless of limit, offset and after."""
 
     @abstractmethod
+    def count_by(self, query: Query, names: Sequence[str]) -> dict[tuple[Any, ...], int]:
+        """Number of rows by the values of properties or ``jurisdiction``, as `count` counts."""
+
+    @abstractmethod
     def extent(self, query: Query) -> Box | None:
         """Box around the rows' geometries in EPSG:4326, None where there are none."""
 

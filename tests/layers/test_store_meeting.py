@@ -109,6 +109,16 @@ class TestCounts:
         assert store.counts(queries) == [store.count(query) for query in queries]
         assert store.counts([]) == []
 
+    def test_by_values_add_up_to_those_without(self, store: Store) -> None:
+        rows = filled(store, 30, 1)["spot"]
+        query = Query("spot", bbox=(121.4, 31.1, 121.5, 31.3))
+        inside = rows[rows.geometry.x <= 121.5]
+        expected = inside["jurisdiction"].value_counts().to_dict()
+        assert store.count_by(query, ["jurisdiction"]) == {(k,): n for k, n in expected.items()}
+        scope = Scope(("east",))
+        only = store.count_by(query.but(scope=scope), ["jurisdiction", "code"])
+        assert sum(only.values()) == expected["east"] == len(only)
+
     def test_of_hundreds_of_questions_come_in_order(self, store: Store) -> None:
         filled(store, 5, 1)
         queries = [Query("spot", fids=("001",) if i % 7 == 0 else ()) for i in range(450)]
