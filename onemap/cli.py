@@ -5,34 +5,51 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
+from importlib import import_module
+from typing import Any
 
 import structlog
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from layers.errors import OnemapError
 from onemap import __version__
-from onemap.commands import (
-    accounts,
-    demo,
-    detect,
-    evidence,
-    ingest,
-    init,
-    layers,
-    notices,
-    process,
-    serve,
-    terminals,
-    tracks,
-    train,
-    warn,
-    watch,
-)
 from onemap.terminal import err
+
+# Commands in the order in which they are listed, and the module of each.
+_COMMANDS = {
+    "init": "init", "demo": "demo", "run": "demo", "ingest": "ingest", "detect": "detect",
+    "evaluate": "detect", "watch": "watch", "terminals": "terminals", "layers": "layers",
+    "process": "process", "evidence": "evidence", "tracks": "tracks", "train": "train",
+    "accounts": "accounts", "notices": "notices", "warn": "warn", "serve": "serve",
+}  # fmt: skip
+
+
+class Commands(TyperGroup):
+    """The commands, each imported when it is used: nobody waits for what others need."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of listing."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command or group of a name, None where there is none."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"onemap.commands.{_COMMANDS[cmd_name]}")
+        if hasattr(module, "app"):
+            group = typer.main.get_group(module.app)
+            group.name = cmd_name
+            return group
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
     name="onemap",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,24 +62,6 @@ app = typer.Typer(
     ),
     rich_markup_mode="rich",
 )
-app.command()(init.init)
-app.command()(demo.demo)
-app.command()(demo.run)
-app.add_typer(ingest.app, name="ingest")
-app.command()(detect.detect)
-app.command()(detect.evaluate)
-app.command()(watch.watch)
-app.command()(terminals.terminals)
-app.add_typer(layers.app, name="layers")
-app.add_typer(process.app, name="process")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(tracks.app, name="tracks")
-app.add_typer(train.app, name="train")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(notices.app, name="notices")
-app.add_typer(warn.app, name="warn")
-app.command()(serve.serve)
-
 
 _INTERRUPTED = 130
 

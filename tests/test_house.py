@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,13 +114,13 @@ def test_every_command_teaches() -> None:
     from onemap.cli import app
 
     runner = CliRunner()
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
 
-    def walk(command: object, path: list[str]) -> None:
+    def walk(command: Any, path: list[str]) -> None:
         answer = runner.invoke(app, [*path, "--help"])
         assert answer.exit_code == 0, path
-        assert getattr(command, "help", None), f"onemap {' '.join(path)} explains nothing"
-        for name, inner in getattr(command, "commands", {}).items():
-            walk(inner, [*path, name])
+        assert command.help, f"onemap {' '.join(path)} explains nothing"
+        for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
+            walk(command.get_command(None, name), [*path, name])
 
     walk(group, [])
