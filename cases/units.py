@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
+from cases.refusals import NotAllowedError
 from layers.city import City
 from layers.city_declaration import LEVELS, Jurisdiction, Level
 from layers.query import Scope
 from layers.subtrees import prefixes
+from layers.text import Text
 
 # Everything, whatever its unit; what lies in no unit.
 WHOLE, NOWHERE = "*", "-"
@@ -79,6 +82,22 @@ class Units:
             return [WHOLE]
         mine = set(scope.jurisdictions)
         return sorted(code for code, mark in self._prefixes.items() if mark in mine)
+
+    def within(self, scope: Scope, unit: str) -> Scope:
+        """Narrow a scope to the subtree of one unit.
+
+        Raises
+        ------
+        NotAllowedError
+            for a unit that is not declared, or lies beyond the scope.
+        """
+        mark = self._prefixes.get(unit)
+        mine = scope.jurisdictions
+        if mark is None or (mine is not None and not mark.startswith(mine)):
+            raise NotAllowedError(
+                Text(en=f"unit '{unit}' is not within yours", zh=f"单元“{unit}”不在您的管辖范围内")
+            )
+        return replace(scope, jurisdictions=(mark,))
 
     def level(self, scope: Scope) -> Level:
         """Highest level of the units of a scope."""

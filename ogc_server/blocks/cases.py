@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cases.case_rows import CASE
 from ogc_server.block import Block, Door, Links
-from ogc_server.casework import acting, inbox, photos, reading
+from ogc_server.casework import acting, choosing, handing_over, inbox, photos, reading
 from ogc_server.casework.definition import definition
 from ogc_server.casework.refusing import told
 from ogc_server.catalogue import Catalogue
@@ -27,6 +27,8 @@ BLOCK = Block(
         Door("/cases/{case}", {"GET": told(reading.one_case)}),
         # Checking on the spot is an action of this name, too.
         Door("/cases/{case}/verify", {"GET": told(reading.chain), "POST": _ACT}),
+        Door("/cases/{case}/candidates", {"GET": told(choosing.ranked)}),
+        Door("/cases/{case}/hand_over", {"POST": told(handing_over.hand_over_case)}),
         Door("/cases/{case}/{action}", {"POST": _ACT}),
         Door("/photos", {"POST": told(photos.upload)}),
         Door("/photos/{digest}", {"GET": told(photos.photo)}),

@@ -58,7 +58,7 @@ def _open(request: Request, body: Json) -> Response:
     known_only(body, "kind", "where", "note", "photos", "severity", "follows")
     key, city = idempotency_key(request, needed=True), asked.catalogue.city
     assert key is not None
-    where = _needed("where", place_of(body))
+    where = needed("where", place_of(body))
     severity = text_of(body, "severity") or "minor"
     if severity not in _SEVERITIES:
         known = ", ".join(_SEVERITIES)
@@ -69,13 +69,13 @@ def _open(request: Request, body: Json) -> Response:
     staff = actor.audience.internal
     with asked.catalogue.store.transaction() as unit:
         done = report(
-            unit, city, actor, kind=_needed("kind", text_of(body, "kind")), where=where, at=now,
+            unit, city, actor, kind=needed("kind", text_of(body, "kind")), where=where, at=now,
             key=key, note=text_of(body, "note") or "", photos=photos,
             origin="active" if staff else "public", reporter=actor.name,
             severity=severity,  # type: ignore[arg-type]
             follows=text_of(body, "follows"),
         )  # fmt: skip
-        document = _answer(asked, actor, unit, done, now)
+        document = answer_of(asked, actor, unit, done, now)
     answer = data_answer(document, JSON, Location=case_url(asked.base, done.case_id))
     answer.status_code = 200 if done.replayed else 201
     return answer
@@ -104,12 +104,17 @@ def _act(request: Request, body: Json) -> Response:
             why=text_of(body, "why") or "", photos=photos, details=details, key=key,
             expected_version=version,
         )  # fmt: skip
-        document = _answer(asked, actor, unit, done, now)
+        document = answer_of(asked, actor, unit, done, now)
     return data_answer(document, JSON)
 
 
-def _answer(asked: Asked, actor: Actor, unit: Transaction, done: Acted, now: datetime) -> Json:
-    """Tell whom it concerns, and return what was done with the case as it stands now."""
+def answer_of(asked: Asked, actor: Actor, unit: Transaction, done: Acted, now: datetime) -> Json:
+    """Tell whom it concerns, and return what was done with the case as it stands now.
+
+    Parameters
+    ----------
+    unit : the transaction of the step.
+    """
     catalogue = asked.catalogue
     city, spec = catalogue.city, catalogue.city.layer(CASE)
     row = read_rows(unit, spec, [done.case_id])[done.case_id]
@@ -151,7 +156,8 @@ def _check_photos(asked: Asked, actor: Actor, photos: Sequence[Any]) -> None:
             raise IncompleteError("photos", text)
 
 
-def _needed(name: str, value: Any) -> Any:
+def needed(name: str, value: Any) -> Any:
+    """Value of a member that has to be given; IncompleteError where it is missing."""
     if value is None:
         raise IncompleteError(name, Text(en=f"'{name}' is missing", zh=f"缺少“{name}”"))
     return value

@@ -13,9 +13,9 @@ from ogc_server.openapi import query_parameter, ref
 from ogc_server.problem import MEDIA_TYPE
 
 Part = dict[str, Any]
-_TEXT: Part = {"type": "string"}
+TEXT: Part = {"type": "string"}
 _PLACE: Part = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-_TEXTS: Part = {"type": "array", "items": _TEXT}
+TEXTS: Part = {"type": "array", "items": TEXT}
 _REFUSALS = ("400", "401", "403", "404", "409", "413", "415", "422", "500")
 
 
@@ -23,45 +23,54 @@ def definition(catalogue: Catalogue, language: str) -> Definition:
     """All of it for who sees cases, nothing for others."""
     if not catalogue.audience.sees(catalogue.city.layer(CASE)):
         return Definition()
-    case, action = _path("case"), _path("action")
+    case, action = path_parameter("case"), path_parameter("action")
     near = query_parameter("near", "lon,lat that distances are taken from.", _PLACE)
-    key = {"name": "Idempotency-Key", "in": "header", "schema": _TEXT, "required": False}
+    key = {"name": "Idempotency-Key", "in": "header", "schema": TEXT, "required": False}
     return Definition(
         paths={
             "/cases": {
-                "get": _operation("cases.list", "Cases that are open", "caseList", *_listing(near)),
-                "post": _operation(
+                "get": operation("cases.list", "Cases that are open", "caseList", *_listing(near)),
+                "post": operation(
                     "cases.report", "Report a matter", "caseDone", key | {"required": True},
-                    good="201", body=_json("caseReport"),
+                    good="201", body=json_content("caseReport"),
                 ),
             },
             "/cases/{case}": {
-                "get": _operation("cases.one", "A case with its log", "anything", case, near)
+                "get": operation("cases.one", "A case with its log", "anything", case, near)
             },
             "/cases/{case}/verify": {
-                "get": _operation("cases.chain", "Whether its log is whole", "anything", case)
+                "get": operation("cases.chain", "Whether its log is whole", "anything", case)
+            },
+            "/cases/{case}/candidates": {
+                "get": operation("cases.candidates", "Who could be sent, and why", "anything", case)
+            },
+            "/cases/{case}/hand_over": {
+                "post": operation(
+                    "cases.handOver", "Give it to another node", "caseDone", case, key,
+                    body=json_content("caseHandOver"),
+                )
             },
             "/cases/{case}/{action}": {
-                "post": _operation(
+                "post": operation(
                     "cases.act", "Do one step", "caseDone", case, action, key,
-                    body=_json("caseStep"),
+                    body=json_content("caseStep"),
                 )
             },
             "/cases/statistics": {
-                "get": _operation("cases.figures", "Figures of cases", "anything", *_figures())
+                "get": operation("cases.figures", "Figures of cases", "anything", *_figures())
             },
             "/photos": {
-                "post": _operation(
+                "post": operation(
                     "photos.upload", "Keep a photo", "anything", *_about_photo(), good="201",
                     body={media: {"schema": _binary()} for media in MEDIA.values()},
                 )
             },
             "/photos/{digest}": {"get": _photo()},
             "/inbox": {
-                "get": _operation("inbox.read", "Notices of one's own", "anything"),
-                "post": _operation(
+                "get": operation("inbox.read", "Notices of one's own", "anything"),
+                "post": operation(
                     "inbox.seen", "Note that notices were opened", "anything",
-                    body=_json("inboxSeen"),
+                    body=json_content("inboxSeen"),
                 ),
             },
         },
@@ -70,7 +79,7 @@ def definition(catalogue: Catalogue, language: str) -> Definition:
     )  # fmt: skip
 
 
-def _operation(
+def operation(
     key: str,
     summary: str,
     schema: str,
@@ -78,9 +87,18 @@ def _operation(
     good: str = "200",
     body: Part | None = None,
 ) -> Part:
-    answer = {"description": summary, "content": _json(schema)}
+    """Return one operation of cases, with its refusals.
+
+    Parameters
+    ----------
+    key : its ``operationId``.
+    schema : name of the schema of its answer.
+    good : status of that answer.
+    body : content of the request by media type; None where it has none.
+    """
+    answer = {"description": summary, "content": json_content(schema)}
     refused = {"$ref": "#/components/responses/CaseProblem"}
-    operation: Part = {
+    made: Part = {
         "operationId": key,
         "summary": summary,
         "tags": ["data"],
@@ -88,18 +106,18 @@ def _operation(
         "responses": {good: answer} | dict.fromkeys(_REFUSALS, refused),
     }
     if good == "201":
-        operation["responses"]["200"] = answer | {"description": "It had been done before."}
+        made["responses"]["200"] = answer | {"description": "It had been done before."}
     if body is not None:
-        operation["requestBody"] = {"required": True, "content": body}
-    return operation
+        made["requestBody"] = {"required": True, "content": body}
+    return made
 
 
 def _photo() -> Part:
-    case = query_parameter("case", "Case that the photo belongs to.", _TEXT)
-    operation = _operation("photos.one", "A photo", "anything", _path("digest"), case)
+    case = query_parameter("case", "Case that the photo belongs to.", TEXT)
+    made = operation("photos.one", "A photo", "anything", path_parameter("digest"), case)
     content = {media: {"schema": _binary()} for media in MEDIA.values()}
-    operation["responses"]["200"] = {"description": "The photo", "content": content}
-    return operation
+    made["responses"]["200"] = {"description": "The photo", "content": content}
+    return made
 
 
 def _binary() -> Part:
@@ -109,7 +127,9 @@ def _binary() -> Part:
 def _listing(near: Part) -> list[Part]:
     return [
         query_parameter("mine", "Only cases that one may act on.", {"type": "boolean"}),
-        query_parameter("state", "Only these states.", _TEXTS),
+        query_parameter("state", "Only these states.", TEXTS),
+        query_parameter("unit", "Code of a unit within one's own.", TEXT),
+        query_parameter("overdue", "Only what is overdue.", {"type": "boolean"}),
         near,
         query_parameter("limit", "Cases at most.", {"type": "integer", "minimum": 1}),
     ]
@@ -118,10 +138,10 @@ def _listing(near: Part) -> list[Part]:
 def _figures() -> list[Part]:
     day = {"type": "string", "format": "date"}
     return [
-        query_parameter("by", "What is told apart.", _TEXT),
+        query_parameter("by", "What is told apart.", TEXT),
         query_parameter("first", "First day.", day),
         query_parameter("last", "Last day.", day),
-        query_parameter("unit", "Code of a unit within one's own.", _TEXT),
+        query_parameter("unit", "Code of a unit within one's own.", TEXT),
     ]
 
 
@@ -133,11 +153,13 @@ def _about_photo() -> list[Part]:
     ]
 
 
-def _path(name: str) -> Part:
-    return {"name": name, "in": "path", "required": True, "schema": _TEXT}
+def path_parameter(name: str) -> Part:
+    """Return a text in the path."""
+    return {"name": name, "in": "path", "required": True, "schema": TEXT}
 
 
-def _json(schema: str) -> Part:
+def json_content(schema: str) -> Part:
+    """Return a body of JSON by the name of its schema."""
     return {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
@@ -148,21 +170,25 @@ def _problem() -> Part:
 
 def _schemas() -> Part:
     whole = {"type": "integer", "minimum": 0}
-    step = {"where": _PLACE, "why": _TEXT, "photos": _TEXTS, "details": {"type": "object"}}
-    report = {"kind": _TEXT, "where": _PLACE, "note": _TEXT, "photos": _TEXTS,
-              "severity": _TEXT, "follows": _TEXT}  # fmt: skip
-    done = {"case": {"type": "object"}, "action": _TEXT, "before": _TEXT | {"nullable": True},
-            "after": _TEXT, "version": whole, "replayed": {"type": "boolean"}}  # fmt: skip
+    step = {"where": _PLACE, "why": TEXT, "photos": TEXTS, "details": {"type": "object"}}
+    report = {"kind": TEXT, "where": _PLACE, "note": TEXT, "photos": TEXTS,
+              "severity": TEXT, "follows": TEXT}  # fmt: skip
+    done = {"case": {"type": "object"}, "action": TEXT, "before": TEXT | {"nullable": True},
+            "after": TEXT, "version": whole, "replayed": {"type": "boolean"}}  # fmt: skip
     cases = {"type": "array", "items": {"type": "object"}}
     return {
-        "caseList": _object(("cases",), cases=cases, numberReturned=whole, numberMatched=whole),
-        "caseReport": _object(("kind", "where"), **report),
-        "caseStep": _object((), **step, expectedVersion=whole),
-        "caseDone": _object(("case", "action", "after", "version"), **done),
-        "inboxSeen": _object(("seen",), seen=_TEXTS),
+        "caseList": object_schema(
+            ("cases",), cases=cases, numberReturned=whole, numberMatched=whole
+        ),
+        "caseReport": object_schema(("kind", "where"), **report),
+        "caseStep": object_schema((), **step, expectedVersion=whole),
+        "caseDone": object_schema(("case", "action", "after", "version"), **done),
+        "caseHandOver": object_schema(("node", "why"), node=TEXT, why=TEXT),
+        "inboxSeen": object_schema(("seen",), seen=TEXTS),
     }
 
 
-def _object(required: tuple[str, ...], **properties: Any) -> Part:
+def object_schema(required: tuple[str, ...], **properties: Any) -> Part:
+    """Return the schema of an object."""
     told: Part = {"type": "object", "properties": properties}
     return told | ({"required": list(required)} if required else {})

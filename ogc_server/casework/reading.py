@@ -16,10 +16,12 @@ from cases.process import process_of
 from cases.refusals import UnknownCaseError
 from cases.states import FINAL, TITLES
 from cases.statistics import By, statistics
+from cases.units import units_of
 from layers.query import EVERYTHING, Query, Scope, SortKey
 from ogc_server.answers import data_answer
 from ogc_server.asked import Asked
 from ogc_server.casework.documents import public_document, staff_document, summary
+from ogc_server.casework.handing_over import nodes_for
 from ogc_server.casework.who import actor_of
 from ogc_server.catalogue import Catalogue
 from ogc_server.features import JSON
@@ -35,16 +37,18 @@ _LONGEST_ID = 200
 def list_cases(request: Request) -> Response:
     """``GET /cases``: open cases by their next deadline, or by distance from ``near``."""
     asked = Asked(request, ("json",))
-    asked.refuse_parameters("mine", "near", "state", "limit")
+    asked.refuse_parameters("mine", "near", "state", "limit", "unit", "overdue")
     actor, now = actor_of(asked), datetime.now(UTC)
     catalogue = asked.catalogue
     catalogue.layer(CASE)
     mine, near = _truth(asked, "mine"), _near(asked)
     states = _states(asked, actor, mine=mine)
-    rows = _urgent(catalogue, states)
+    rows = _urgent(catalogue, states, scope_of(asked))
     found = [summary(catalogue.city, actor, row, asked.base, now, near) for row in rows]
     if mine:
         found = [one for one in found if one["actions"]]
+    if _truth(asked, "overdue"):
+        found = [one for one in found if one["overdue"]]
     if near is not None:
         found.sort(key=lambda one: (one["distance_m"] is None, one["distance_m"] or 0, one["id"]))
     shown = found[: _number(asked, "limit", _LIMIT, _MOST)]
@@ -72,7 +76,9 @@ def one_case(request: Request) -> Response:
         return data_answer(public_document(catalogue.city, reported, asked.base), JSON)
     short = summary(catalogue.city, actor, row, asked.base, datetime.now(UTC), near)
     log = case_log.entries(catalogue.store, key, catalogue.audience.scope)
-    return data_answer(staff_document(short, row, log, asked.base), JSON)
+    document = staff_document(short, row, log, asked.base)
+    document["nodes"] = nodes_for(catalogue.city, actor, row)
+    return data_answer(document, JSON)
 
 
 def chain(request: Request) -> Response:
@@ -128,20 +134,33 @@ def _row(catalogue: Catalogue, key: str, scope: Scope) -> Row | None:
     return rows[0] if rows else None
 
 
-def _urgent(catalogue: Catalogue, states: list[str]) -> list[Row]:
+def scope_of(asked: Asked) -> Scope:
+    """Return what the reader sees, or of it what lies in the unit that he asks for.
+
+    Raises
+    ------
+    NotAllowedError
+        for a unit that is not within his subtrees.
+    """
+    scope, unit = asked.catalogue.audience.scope, asked.values.get("unit")
+    return scope if unit is None else units_of(asked.catalogue.city).within(scope, unit)
+
+
+def _urgent(catalogue: Catalogue, states: list[str], scope: Scope) -> list[Row]:
     """Cases in some states, those with the nearest deadline first, without one last."""
     if not states:
         return []
     where = {"op": "in", "args": [{"property": "state"}, states]}
     asked = catalogue.everything(CASE).but(
-        where=where, sort=(SortKey("deadline"),), limit=_LOOKED_AT
+        where=where, sort=(SortKey("deadline"),), limit=_LOOKED_AT, scope=scope
     )
-    rows = _rows(catalogue, asked)
+    rows = rows_of(catalogue, asked)
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(rows, key=lambda row: (row.get("deadline") or never, row["case_id"]))
 
 
-def _rows(catalogue: Catalogue, asked: Query) -> list[Row]:
+def rows_of(catalogue: Catalogue, asked: Query) -> list[Row]:
+    """Rows of a question as plain values."""
     frame = catalogue.store.frame(asked)
     return [{str(k): plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
 
