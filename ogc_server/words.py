@@ -32,6 +32,7 @@ WORDS: dict[str, Text] = {
          "Newest first. An alert is a suspicion: its page has every number against its limit, the"
          " points, the records and what could make it wrong.",
          "按时间倒序排列。预警仅为疑似：详情页列出每个数值及限值、点位、登记记录以及可能的误判原因。"),
+        ("desk", "The desk", "值守工作台"),
         ("micro", "Work orders on the phone", "移动工单"),
         ("micro_script", "This page needs JavaScript.", "本页面需要启用 JavaScript。"),
         ("no_alerts", "Nothing has been found.", "尚无预警。"),

@@ -51,6 +51,7 @@ def member(row: Row) -> Json:
         "event_type": row["event_type"],
         "point": point_of(row),
         "opened_at": write_instant(row.get("opened_at")),
+        "note": row.get("note"),
     }
 
 

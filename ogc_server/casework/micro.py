@@ -83,7 +83,7 @@ def _page(asked: Asked) -> str:
         asked.catalogue,
         asked.base,
         asked.language,
-        settings=safe_json(_settings(asked)),
+        settings=safe_json(settings(asked)),
         modules=[path for path in _files() if path.endswith(".js")],
     )
 
@@ -104,7 +104,8 @@ def _digest() -> str:
     return hashlib.sha256(contents).hexdigest()
 
 
-def _settings(asked: Asked) -> dict[str, Any]:
+def settings(asked: Asked) -> dict[str, Any]:
+    """What pages of cases know of the city before anybody signs in."""
     city = asked.catalogue.city
     return {
         "base": asked.base,

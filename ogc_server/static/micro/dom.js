@@ -1,8 +1,11 @@
 /* Elements, times and words. Text from data is only ever set as text. */
 import { WORDS } from "./words.js";
 
-export const settings = JSON.parse(document.getElementById("micro-settings").textContent);
+export const settings = JSON.parse(document.getElementById("page-settings").textContent);
 let language = "en";
+
+/* Words of a page that uses these modules beside the one for phones. */
+export const learn = (more) => Object.assign(WORDS, more);
 
 export function speak(chosen) {
   language = chosen;
@@ -32,7 +35,8 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 export function clock(text) {
-  const format = { timeZone: settings.zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false };
+  const other = new Date(text).getFullYear() !== new Date().getFullYear();
+  const format = { year: other ? "numeric" : undefined, timeZone: settings.zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false };
   return new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", format).format(new Date(text));
 }
 

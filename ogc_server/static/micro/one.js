@@ -55,14 +55,14 @@ function mapButton(row) {
   return show;
 }
 
-function logEntry(entry) {
+export function logEntry(entry) {
   const action = actionOf(entry.action);
   return h("li", {}, h("b", {}, action ? say(action.title) : entry.action), " ", h("span", { class: "quiet" }, clock(entry.at) + " · " + entry.actor),
     entry.why ? h("p", {}, entry.why) : null, photos(entry.photos));
 }
 
 /* Pictures need the name of who asks, so they are fetched by the page. */
-function photos(list) {
+export function photos(list) {
   const box = h("div", { class: "photos" });
   for (const photo of list || []) {
     const image = h("img", { alt: t("photo"), class: "loading" });
