@@ -31,7 +31,7 @@ from ogc_server.casework.joint_documents import (
     task_url,
 )
 from ogc_server.casework.joint_documents import member as member_document
-from ogc_server.casework.reading import rows_of, scope_of
+from ogc_server.casework.reading import rows_in, rows_of, scope_of
 from ogc_server.casework.who import actor_of
 from ogc_server.catalogue import Catalogue
 from ogc_server.editing.feature_body import Json
@@ -73,7 +73,7 @@ def proposals(request: Request) -> Response:
     newest = (SortKey("opened_at", descending=True),)
     asked_for = Query(CASE, where=where, scope=scope_of(asked), sort=newest, limit=_LOOKED_AT)
     frame = catalogue.store.frame(asked_for)
-    rows = {row["case_id"]: row for row in rows_of(catalogue, asked_for)}
+    rows = {row["case_id"]: row for row in rows_in(frame)}
     groups = propose(frame, process.joint)
     told = [group_document(catalogue.city, group, rows) for group in groups]
     return data_answer({"proposals": told, "numberReturned": len(told)}, JSON)

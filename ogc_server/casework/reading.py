@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import cast, get_args
 
+import geopandas as gpd
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -129,8 +130,7 @@ def reported_row(catalogue: Catalogue, key: str, name: str) -> Row | None:
 def _row(catalogue: Catalogue, key: str, scope: Scope) -> Row | None:
     if not 0 < len(key) <= _LONGEST_ID or not key.isprintable():
         return None
-    frame = catalogue.store.frame(Query(CASE, fids=(key,), scope=scope))
-    rows = [{str(k): plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
+    rows = rows_of(catalogue, Query(CASE, fids=(key,), scope=scope))
     return rows[0] if rows else None
 
 
@@ -161,7 +161,11 @@ def _urgent(catalogue: Catalogue, states: list[str], scope: Scope) -> list[Row]:
 
 def rows_of(catalogue: Catalogue, asked: Query) -> list[Row]:
     """Rows of a question as plain values."""
-    frame = catalogue.store.frame(asked)
+    return rows_in(catalogue.store.frame(asked))
+
+
+def rows_in(frame: gpd.GeoDataFrame) -> list[Row]:
+    """Rows of a frame as plain values."""
     return [{str(k): plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
 
 
