@@ -20,8 +20,17 @@ let turn = 0;
 
 const parts = () => { const found = location.hash.slice(1).split("/").map(decodeURIComponent); return VIEWS[found[0]] ? found : ["work"]; };
 
+/* Who works by keyboard stays where he was when the page is drawn anew, or is led to what is new. */
+function holder() {
+  const { id, attributes } = document.activeElement || document.body;
+  const href = attributes.href && attributes.href.value;
+  const same = id ? "#" + CSS.escape(id) : href ? `a[href="${CSS.escape(href)}"]` : "#main";
+  return () => { if (document.activeElement === document.body) { (document.querySelector(same) || main).focus({ preventScroll: true }); } };
+}
+
 async function render() {
   const mine = ++turn;
+  const hold = holder();
   const page = h("div", { class: "page" });
   document.title = t("desk") + " – " + say(settings.city);
   head();
@@ -34,6 +43,7 @@ async function render() {
   const draw = await VIEWS[parts()[0]](page, parts(), render);
   if (mine !== turn) { return; }
   main.replaceChildren(page);
+  hold();
   if (draw) { await draw(); }
   main.dataset.drawn = location.hash || "#work";
 }

@@ -58,6 +58,7 @@ const DO = {
     .then(() => place && page.setGeolocation({ longitude: place[0], latitude: place[1], accuracy: 8 }))
     .then(() => page.goto(url, { waitUntil: "load" })),
   size: ({ width, height }) => page.setViewport({ width, height, deviceScaleFactor: 1 }),
+  press: ({ key }) => page.keyboard.press(key),
   reload: () => page.reload({ waitUntil: "load" }),
   tap: ({ words }) => tapped(() => withWords(words)),
   touch: ({ selector }) => tapped(() => page.waitForSelector(selector, { visible: true })),
