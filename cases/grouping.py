@@ -51,7 +51,13 @@ class _Case:
     opened: datetime
 
 
-def propose(cases: gpd.GeoDataFrame, joining: Joining) -> list[Group]:
+def _code(kind: str) -> Text:
+    return Text(en=kind, zh=kind)
+
+
+def propose(
+    cases: gpd.GeoDataFrame, joining: Joining, title: Callable[[str], Text] = _code
+) -> list[Group]:
     """Groups of at least so many cases that were opened within a window, the largest first.
 
     Parameters
@@ -60,6 +66,7 @@ def propose(cases: gpd.GeoDataFrame, joining: Joining) -> list[Group]:
         and ``h3`` (int64, finer than ``cell_resolution``), in any order; the caller leaves out what
         is over or in a joint task already.
     joining : the city's parameters.
+    title : how an event type is called; by its code, where that is not told.
 
     Returns
     -------
@@ -81,7 +88,7 @@ def propose(cases: gpd.GeoDataFrame, joining: Joining) -> list[Group]:
                 sorted_out.setdefault(value, []).append(one)
         for listed in sorted_out.values():
             for run in _runs(listed, joining):
-                found.append(_group(basis, run, joining))
+                found.append(_group(basis, run, joining, title))
                 taken.update(one.id for one in run)
     return sorted(found, key=lambda group: (-len(group.members), group.first, group.members))
 
@@ -114,7 +121,7 @@ def _runs(cases: list[_Case], joining: Joining) -> Iterable[list[_Case]]:
             start += 1
 
 
-def _group(basis: Basis, run: list[_Case], joining: Joining) -> Group:
+def _group(basis: Basis, run: list[_Case], joining: Joining, title: Callable[[str], Text]) -> Group:
     kinds = [one.event_type for one in run]
     kind = max(sorted(set(kinds)), key=kinds.count)
     subject = run[0].subject if basis == "subject" else None
@@ -122,8 +129,8 @@ def _group(basis: Basis, run: list[_Case], joining: Joining) -> Group:
     number, hours = len(run), joining.window_hours
     where_en, where_zh = f"on {subject}", f"同一对象{subject}"
     if cell is not None:
-        name = h3grid.format_cell(cell)
-        where_en, where_zh = f"of kind {kind} in cell {name}", f"格网{name}内同类（{kind}）"
+        what = title(kind)
+        where_en, where_zh = f"of “{what.en}” in one place", f"同一地点“{what.zh}”"
     return Group(
         basis=basis,
         event_type=kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from cases.case_rows import Row
 from cases.process import Action, Telling, Whom, process_of
@@ -87,3 +88,31 @@ def _fields(city: City, row: Row, entry: Row) -> dict[str, Text | str]:
         "who": entry["actor"],
         "unit": unit.title if unit is not None else "",
     }
+
+
+def joint_messages(city: City, task: Row, at: datetime) -> tuple[Message, ...]:
+    """Messages of a joint task as it now stands: each department's part, or that they differ.
+
+    Parameters
+    ----------
+    task : open, for all departments that have not concluded; in conflict, for the unit that the
+        task belongs to.
+    at : when (aware).
+    """
+    occasion, unit = f"{task['task_id']}.{task['version']}", task.get("jurisdiction")
+    shared = _fields(city, task | {"case_id": task["task_id"], "unit": unit},
+                     {"at": at, "why": "", "actor": ""})  # fmt: skip
+
+    def message(whom: Whom, recipient: str, template: str, why: str) -> Message:
+        about = task["task_id"]
+        return Message(whom, recipient, template, about, occasion, {**shared, "why": why})
+
+    if task["state"] == "conflict":
+        said = [f"{part['department']}: {part['finding']}" for part in task["parts"]
+                if part["state"] == "concluded"]  # fmt: skip
+        return (message("unit", unit, "joint_conflict", "; ".join(said)),) if unit else ()
+    return tuple(
+        message("department", part["department"], "joint_part", part["task"] or "")
+        for part in task["parts"]
+        if part["state"] == "open"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast, get_args
 
 from starlette.requests import Request
@@ -15,8 +16,11 @@ from cases.case_rows import CASE, TASK, Row
 from cases.grouping import Basis, propose
 from cases.joint import conclude_part, conclude_task, open_task, rule
 from cases.joint_rows import need_right
+from cases.messages import joint_messages
+from cases.notices import read_notices
 from cases.process import process_of
 from cases.refusals import IncompleteError, UnknownCaseError
+from cases.telling import title_of
 from layers.query import Query, SortKey
 from layers.store.base import Transaction
 from layers.text import Text
@@ -31,8 +35,9 @@ from ogc_server.casework.joint_documents import (
     task_url,
 )
 from ogc_server.casework.joint_documents import member as member_document
+from ogc_server.casework.notifying import tell
 from ogc_server.casework.reading import rows_in, rows_of, scope_of
-from ogc_server.casework.who import actor_of
+from ogc_server.casework.who import actor_of, entrance_of
 from ogc_server.catalogue import Catalogue
 from ogc_server.editing.feature_body import Json
 from ogc_server.editing.turns import in_turn
@@ -74,7 +79,7 @@ def proposals(request: Request) -> Response:
     asked_for = Query(CASE, where=where, scope=scope_of(asked), sort=newest, limit=_LOOKED_AT)
     frame = catalogue.store.frame(asked_for)
     rows = {row["case_id"]: row for row in rows_in(frame)}
-    groups = propose(frame, process.joint)
+    groups = propose(frame, process.joint, partial(title_of, catalogue.city))
     told = [group_document(catalogue.city, group, rows) for group in groups]
     return data_answer({"proposals": told, "numberReturned": len(told)}, JSON)
 
@@ -117,6 +122,8 @@ def _open(request: Request, body: Json) -> Response:
             title=title, at=now, key=key, why=text_of(body, "why") or "", basis=_basis(body),
             subject=text_of(body, "subject"),
         )  # fmt: skip
+        if row["opened_at"] == now:
+            _tell(unit, asked, row, now)
     answer = data_answer(
         _task_document(asked, actor, row), JSON, Location=task_url(asked.base, row)
     )
@@ -165,7 +172,16 @@ def _act(request: Request, body: Json) -> Response:
     _need_sight(catalogue, _key(asked))
     with catalogue.store.transaction() as unit:
         row = step(unit, asked, actor, body, now)
+        if row["state"] == "conflict":
+            _tell(unit, asked, row, now)
     return data_answer(_task_document(asked, actor, row), JSON)
+
+
+def _tell(unit: Transaction, asked: Asked, row: Row, now: datetime) -> None:
+    """Put into the inboxes what departments are to do, or that somebody has to rule."""
+    city = asked.catalogue.city
+    tell(unit, city, entrance_of(asked.request), read_notices(city), row,
+         joint_messages(city, row, now), language=asked.language, at=now)  # fmt: skip
 
 
 def _task_document(asked: Asked, actor: Actor, row: Row) -> Json:

@@ -40,7 +40,8 @@ def test_a_joint_task_from_the_proposal_to_the_end_of_its_cases(anywhere: Office
     cases = many(anywhere)
     (group,) = anywhere.get("desk", "/joint/proposals").json()["proposals"]
     assert {one["id"] for one in group["cases"]} == set(cases) and group["basis"] == "place"
-    assert group["why"]["en"].startswith("4 cases") and "4件" in group["why"]["zh"]
+    assert group["why"]["en"].startswith("4 cases of “Goods on the pavement”")
+    assert "同一地点“占用人行道”工单4件" in group["why"]["zh"]
 
     first, again = opened(anywhere, cases), opened(anywhere, cases)
     assert (first.status_code, again.status_code) == (201, 200), first.text
@@ -53,6 +54,11 @@ def test_a_joint_task_from_the_proposal_to_the_end_of_its_cases(anywhere: Office
             "department": department, "finding": finding, "why": "seen on the spot",
         }).json()  # fmt: skip
     assert told["state"] == "conflict"
+    (part,) = anywhere.get("ana", "/inbox").json()["notices"]
+    assert (part["template"], part["case"]) == ("joint_part", task["id"])
+    assert "clear the quay" in part["body"]
+    templates = [one["template"] for one in anywhere.get("desk", "/inbox").json()["notices"]]
+    assert templates.count("joint_conflict") == 1
     assert told["findings"] == {"cleared": ["council"], "boats remain": ["harbour_master"]}
     assert {"id": "rule"} in anywhere.get("desk", path).json()["actions"]
     assert anywhere.post("desk", f"{path}/conclude").status_code == 409
