@@ -66,12 +66,20 @@ class Run:
     Parameters
     ----------
     rules, stage : see `run_batches`.
+    held, states : of the stage and of the rules, changed in place; from the start by default.
     """
 
-    def __init__(self, rules: Sequence[Rule], stage: Stage | None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        stage: Stage | None,
+        held: State | None = None,
+        states: Sequence[State] | None = None,
+    ) -> None:
         self._rules, self._stage = rules, stage
-        self._held = stage.start() if stage is not None else {}
-        self._states = [rule.start() for rule in rules]
+        begun = stage.start() if stage is not None else {}
+        self._held = begun if held is None else held
+        self._states = [rule.start() for rule in rules] if states is None else states
         self._found: list[list[Event]] = [[] for _ in rules]
 
     def take(self, batch: Columns) -> None:

@@ -205,6 +205,20 @@ async def live_batches(
     now_ms : clock of a live feed, ms since 1970 UTC; None for a replay.
     rows, wait_s : a batch ends with whichever comes first.
     """
+    async for taken in gathered(lines, rows=rows, wait_s=wait_s):
+        yield live.feed(taken, now_ms() if now_ms else None)
+    yield live.finish()
+
+
+async def gathered(
+    lines: AsyncIterator[Line], *, rows: int, wait_s: float
+) -> AsyncIterator[list[Line]]:
+    """Gather lines of a live source in lists of at most so many lines and seconds; some are empty.
+
+    Parameters
+    ----------
+    rows, wait_s : a list ends with whichever comes first.
+    """
     queue: asyncio.Queue[Line | None] = asyncio.Queue(2 * rows)
     pump = asyncio.create_task(_pump(lines, queue))
     try:
@@ -212,11 +226,10 @@ async def live_batches(
         until = loop.time() + wait_s
         while more:
             taken, more = await _gather(queue, rows, until)
-            # What comes while a batch is worked on has waited when the next one begins.
+            # What comes while a list is worked on has waited when the next one begins.
             until = loop.time() + wait_s
-            yield live.feed(taken, now_ms() if now_ms else None)
+            yield taken
         await pump
-        yield live.finish()
     finally:
         pump.cancel()
 

@@ -111,6 +111,13 @@ def identity_ids(mover: pa.Array, t: npt.NDArray[np.int64], content: pa.Array) -
     return _hexadecimal(_mix(state ^ _text_hashes(content)))
 
 
+def each_once(rows: pa.Table) -> pa.Table:
+    """Rows of positions or identities, each id where it first came."""
+    codes = rows["pid"].combine_chunks().dictionary_encode().indices.to_numpy()
+    first = np.unique(codes, return_index=True)[1]
+    return rows if len(first) == len(codes) else rows.take(pa.array(np.sort(first)))
+
+
 def _mix(state: Words) -> Words:
     with np.errstate(over="ignore"):
         z = state + np.uint64(_GOLDEN)

@@ -4,7 +4,9 @@ A position is not a row of a layer; millions a day arrive, and kernels want sort
 and ids are declared in `layers.position_columns`, files are kept by `layers.position_store`.
 """
 
-from layers.position_columns import FIXES, IDENTITIES, Quality, fix_ids, identity_ids
+from layers.position_columns import FIXES, IDENTITIES, Quality, each_once, fix_ids, identity_ids
 from layers.position_store import PositionStore
 
-__all__ = ["FIXES", "IDENTITIES", "PositionStore", "Quality", "fix_ids", "identity_ids"]
+__all__ = [
+    "FIXES", "IDENTITIES", "PositionStore", "Quality", "each_once", "fix_ids", "identity_ids",
+]  # fmt: skip

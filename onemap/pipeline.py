@@ -120,11 +120,16 @@ def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns
 
 
 def _trucks(city: City, store: Store, home: Home) -> Iterator[Columns]:
-    def weighings(start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-        span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
-        return store.frame(Query("weighing", time=span))
+    def weighed(start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
+        return weighings(store, start_ms, end_ms)
 
-    yield from truck_batches(PositionStore(home.positions), weighings, city.crs)
+    yield from truck_batches(PositionStore(home.positions), weighed, city.crs)
+
+
+def weighings(store: Store, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
+    """Rows of the layer ``weighing`` in a half-open span of UTC ms."""
+    span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
+    return store.frame(Query("weighing", time=span))
 
 
 def write_findings(

@@ -16,7 +16,7 @@ from ingest.decoders.table import Chunk
 from layers import crs as systems
 from layers import h3grid
 from layers.feeds import Reject, Tally
-from layers.positions import FIXES, fix_ids
+from layers.positions import FIXES, each_once, fix_ids
 
 REQUIRED = ("plate", "time", "lon", "lat")
 FEED = "gps"
@@ -84,7 +84,7 @@ class GpsDecoder:
         return self._batch(fixes, chunk, faults)
 
     def _batch(self, fixes: pa.Table, chunk: Chunk, faults: _Faults) -> GpsBatch:
-        kept = _distinct(fixes)
+        kept = each_once(fixes)
         accepted = Counter(position=kept.num_rows)
         if chunk.blank:
             accepted["blank"] = chunk.blank
@@ -135,13 +135,6 @@ class _Faults:
         """Mark rows that have no fault yet."""
         fresh = np.asarray(wrong, bool) & (self.reason == "")
         self.reason[fresh], self.field[fresh] = reason, field
-
-
-def _distinct(fixes: pa.Table) -> pa.Table:
-    """Each fix once, where it first came."""
-    codes = fixes["pid"].combine_chunks().dictionary_encode().indices.to_numpy()
-    first = np.unique(codes, return_index=True)[1]
-    return fixes if len(first) == len(codes) else fixes.take(pa.array(np.sort(first)))
 
 
 def _numbers(

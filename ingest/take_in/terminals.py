@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -21,6 +20,7 @@ from ingest.rejects import Input, RejectStore
 from ingest.sources.terminal_session import Heard
 from ingest.take_in.gps import last_position
 from ingest.take_in.movers import TRUCKS, write_last_positions
+from ingest.take_in.recent import RecentFixes
 from layers.city import City
 from layers.feeds import Tally
 from layers.positions import PositionStore
@@ -32,7 +32,6 @@ LAST_EVERY = timedelta(seconds=5)
 # Positions may be this much older than the moment at which last positions were written.
 _OVERLAP_MS = 600_000
 _PLATES, _WRITTEN = "terminals:plates", "terminals:last_ms"
-_REMEMBERED = 200_000
 # Writing last positions is followed by so many times its own length without.
 _SHARE = 8
 Last = dict[str, Any]
@@ -153,7 +152,7 @@ class TerminalIntake:
         stored = store.state(_PLATES)
         self.plates: dict[str, str] = {} if stored is None else orjson.loads(stored)
         self._kept = dict(self.plates)
-        self._recent = _Recent()
+        self._recent = RecentFixes()
 
     def keep(self, heard: Heard) -> None:
         """Keep a batch: when this returns, all of it is kept."""
@@ -173,26 +172,3 @@ class TerminalIntake:
         self._recent.add(fixes)
         accepted = heard.accepted + Counter(position=fixes.num_rows, duplicate=again)
         self.tally.add(Tally(accepted, Counter(reject.reason for reject in rejects)))
-
-
-@dataclass
-class _Recent:
-    """Ids of the fixes that were kept last, so that one that comes again is known."""
-
-    old: set[str] = field(default_factory=set)
-    new: set[str] = field(default_factory=set)
-
-    def fresh(self, fixes: pa.Table) -> pa.Table:
-        """Fixes that are not among them, each where it first came."""
-        ids = fixes["pid"].to_pylist()
-        mask, seen = np.ones(len(ids), bool), set()
-        for row, pid in enumerate(ids):
-            if pid in seen or pid in self.new or pid in self.old:
-                mask[row] = False
-            seen.add(pid)
-        return fixes if mask.all() else fixes.filter(pa.array(mask))
-
-    def add(self, fixes: pa.Table) -> None:
-        self.new.update(fixes["pid"].to_pylist())
-        if len(self.new) > _REMEMBERED:
-            self.old, self.new = self.new, set()

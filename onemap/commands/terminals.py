@@ -9,18 +9,26 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable
+from threading import Lock
 from typing import Annotated
 
 import orjson
+import pyarrow as pa
 import typer
 
 from ingest.decoders.jt808_fixes import CLOCK_AHEAD_MS, FixDecoder
+from ingest.live import gathered
+from ingest.sources.network import UdpListener
 from ingest.sources.terminal_codes import Codes, secret_of
 from ingest.sources.terminal_session import Entrance, Heard, Limits
 from ingest.sources.terminals import LONGEST_WAIT_S, MOST_ROWS, TerminalServer
 from ingest.take_in.terminals import FixKeeper, TerminalIntake
+from ingest.take_in.truck_lines import LineIntake
 from ingest.take_in.truck_register import TruckRegister
+from layers.city import Source
 from layers.errors import OnemapError
+from onemap.commands.addresses import source_at
 from onemap.commands.options import (
     CityOption,
     JsonOption,
@@ -30,12 +38,16 @@ from onemap.commands.options import (
     opened,
 )
 from onemap.commands.serve import is_loopback
+from onemap.commands.telling import tell
+from onemap.live_trucks import EVERY_S, LATENESS_S, Judged, TruckWatch, has_truck_rules
 from onemap.setup import create_layers
 from onemap.terminal import err, out
 
 KEY_FILE = "jt808.key"
 # Files that are open beside the connections.
 _OTHER_FILES = 256
+# Lines of one address that are kept together, at most.
+_LINES = 20_000
 _DEFAULTS = Limits()
 
 
@@ -72,6 +84,25 @@ def terminals(
     rows: Annotated[
         int, typer.Option(min=1, help="Locations that are committed together, at most.")
     ] = MOST_ROWS,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also read positions as JSON lines from mqtt://host:port/topic (mqtts://), "
+            "tcp://host:port or udp://host:port; may be given several times."
+        ),
+    ] = None,
+    rules: Annotated[
+        bool, typer.Option(help="Run the rules on trucks, or only keep positions.")
+    ] = True,
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", help="Only this rule; may be given several times.")
+    ] = None,
+    late_s: Annotated[
+        float, typer.Option("--late", min=0, help="Seconds that the rules wait for positions.")
+    ] = LATENESS_S,
+    every_s: Annotated[
+        float, typer.Option("--every", min=0, help="Seconds between two looks of the rules.")
+    ] = EVERY_S,
     city: CityOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -93,10 +124,22 @@ def terminals(
     limits = Limits(_open_files(connections), per_address, login_s=login_s, idle_s=idle_s)
     with opened(city, store, make=True) as at:
         create_layers(at.city, at.store)
-        decoder = FixDecoder(_crs(at, source), round(clock_ahead_s * 1000))
+        declared = _declared(at, source)
+        watch = None
+        if rules and (rule or has_truck_rules(at.city)):
+            watch = TruckWatch(
+                at.city, at.store, at.home, now, rules=rule, lateness_s=late_s, every_s=every_s,
+                report=lambda judged: _tell(judged, as_json),
+            )  # fmt: skip
         name = f"terminals-{round(time.time())}-{secrets.token_hex(4)}"
         keeper = FixKeeper(at.city, at.store, at.home.folder, now, name)
-        intake = TerminalIntake(at.store, at.home.folder, keeper, decoder=decoder, now=now)
+        door = _door(keeper, watch)
+        decoder = FixDecoder(declared.crs if declared else "EPSG:4326", round(clock_ahead_s * 1000))
+        intake = TerminalIntake(at.store, at.home.folder, door, decoder=decoder, now=now)
+        readers = {
+            address: LineIntake(at.home.folder, address, door, source=declared, now=now)
+            for address in dict.fromkeys(read or ())
+        }
         register = TruckRegister(at.city, at.store, intake.plates)
         register.refresh(now())
         secret = secret_of(os.environ.get("ONEMAP_JT808_SECRET"), at.home.access / KEY_FILE)
@@ -113,19 +156,44 @@ def terminals(
             err.print("no truck_registry with terminal_id: every terminal that registers gets in")
         try:
             with asyncio.Runner(loop_factory=_loop) as runner:
-                runner.run(_serve(server, host, port, as_json))
+                runner.run(_serve(server, host, port, readers, as_json))
         except OSError as failure:
             reason = failure.strerror or failure
             raise OnemapError(f"{host}:{port}: {reason}; choose another with --port") from failure
         finally:
             keeper.finish()
+            if watch is not None:
+                watch.stop()
+    for reader in readers.values():
+        intake.tally.add(reader.tally)
     if as_json:
         typer.echo(orjson.dumps(intake.tally.as_dict()).decode())
     else:
         out.print(intake.tally.sentence(), markup=False)
 
 
-async def _serve(server: TerminalServer, host: str, port: int, as_json: bool) -> None:
+def _door(keeper: FixKeeper, watch: TruckWatch | None) -> Callable[[pa.Table], None]:
+    """Give where positions go, whoever brings them: kept, then judged."""
+    lock = Lock()
+
+    def take(fixes: pa.Table) -> None:
+        with lock:
+            keeper(fixes)
+            if watch is not None:
+                watch.take(fixes)
+
+    return take
+
+
+def _tell(judged: Judged, as_json: bool) -> None:
+    tell(judged.events, as_json)
+    if judged.late:
+        err.print(f"{judged.late} positions came too late for the rules; they are kept")
+
+
+async def _serve(
+    server: TerminalServer, host: str, port: int, readers: dict[str, LineIntake], as_json: bool
+) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -134,9 +202,35 @@ async def _serve(server: TerminalServer, host: str, port: int, as_json: bool) ->
         if as_json:
             typer.echo(orjson.dumps({"host": host, "port": port}).decode())
         else:
-            out.print(f"terminals on tcp://{host}:{port}; stop with Ctrl-C", markup=False)
+            heard = " ".join([f"tcp://{host}:{port}", *readers])
+            out.print(f"terminals on {heard}; stop with Ctrl-C", markup=False)
 
-    await server.run(host, port, stop, started)
+    reading = [asyncio.create_task(_read(*one, stop)) for one in readers.items()]
+    try:
+        await server.run(host, port, stop, started)
+    finally:
+        stop.set()
+        ended = await asyncio.gather(*reading, return_exceptions=True)
+    for failure in ended:
+        if failure is not None:
+            raise failure
+
+
+async def _read(address: str, intake: LineIntake, stop: asyncio.Event) -> None:
+    """Read positions from an address until it fails, which ends the server, or it is stopped."""
+    listeners: list[UdpListener] = []
+    try:
+        lines = await source_at(address, False, listeners)
+        async for taken in gathered(lines, rows=_LINES, wait_s=LONGEST_WAIT_S):
+            await asyncio.to_thread(intake.keep, taken)
+            if stop.is_set():
+                break
+    except OSError as failure:
+        raise OnemapError(f"{address}: {failure.strerror or failure}") from failure
+    finally:
+        stop.set()
+    if dropped := sum(listener.dropped for listener in listeners):
+        err.print(f"{dropped} lines came faster than they could be read and are lost")
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -160,16 +254,16 @@ def _open_files(connections: int) -> int:
     return wanted - _OTHER_FILES
 
 
-def _crs(at: Opened, source: str | None) -> str:
+def _declared(at: Opened, source: str | None) -> Source | None:
     if source is None:
-        return "EPSG:4326"
+        return None
     if source not in at.city.sources or at.city.sources[source].feed != "gps":
         known = [one.id for one in at.city.sources.values() if one.feed == "gps"]
         raise OnemapError(
             f"no source '{source}' of feed gps in sources.yaml; "
             f"declared are {', '.join(sorted(known)) or 'none'}"
         )
-    return at.city.sources[source].crs
+    return at.city.sources[source]
 
 
 def _now_ms() -> int:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-import orjson
 import typer
 
-from analytics.event import Event
 from ingest.live import MOST_ROWS, LiveDecoder, live_batches
 from ingest.sources.file import read_lines
 from ingest.sources.line import Line
-from ingest.sources.mqtt import PORT, TLS_PORT, Broker, mqtt_lines
-from ingest.sources.network import UdpListener, tcp_lines, udp_lines, udp_listen
+from ingest.sources.network import UdpListener
 from ingest.sources.several import merged
 from layers.errors import OnemapError
 from layers.feeds import Tally
+from onemap.commands.addresses import source_at
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
+from onemap.commands.telling import tell
 from onemap.live import LivePipeline
 from onemap.setup import create_layers
 from onemap.terminal import err, out
@@ -117,7 +114,7 @@ async def _watch(
         if played:
             lines = _Stoppable(_replayed(Path(feed), live.decoder))
         else:
-            sources = {one: await _source(one, once, listeners) for one in addresses}
+            sources = {one: await source_at(one, once, listeners) for one in addresses}
             lines = _Stoppable(merged(sources) if several else sources[feed])
         clock = None if played else _now_ms
         if not as_json:
@@ -126,82 +123,23 @@ async def _watch(
             # Beside the loop: datagrams that nobody takes meanwhile would be lost.
             done = await asyncio.to_thread(live.commit, batch, at=now())
             total.add(done.tally)
-            _tell(done.events, as_json)
+            tell(done.events, as_json)
             if done.late:
                 err.print(f"{done.late} positions came too late for the rules; they are kept")
             if lines.done_with(batch.line):
                 # What still waits to be put in order was committed with the state.
                 break
         else:
-            _tell(live.finish(at=now()), as_json)
+            tell(live.finish(at=now()), as_json)
     if dropped := sum(listener.dropped for listener in listeners):
         err.print(f"{dropped} lines came faster than they could be read and are lost")
     (err if as_json else out).print(total.sentence(), markup=False)
-
-
-def _tell(events: Iterable[Event], as_json: bool) -> None:
-    for event in events:
-        if as_json:
-            typer.echo(orjson.dumps(_plain(event)).decode())
-        else:
-            # Names come from the air, brackets included.
-            said = f"{event.rule}  {event.sentence.en}\n  {event.sentence.zh}"
-            out.print(said, markup=False)
-
-
-def _plain(event: Event) -> dict[str, object]:
-    return {
-        "alert_id": event.id,
-        "rule": event.rule,
-        "rule_version": event.rule_version,
-        "event_type": event.event_type,
-        "subject": event.subject,
-        "start_ms": event.start_ms,
-        "end_ms": event.end_ms,
-        "confidence": event.confidence,
-        "sentence": {"en": event.sentence.en, "zh": event.sentence.zh},
-        "evidence": event.evidence.as_dict(),
-    }
 
 
 async def _replayed(path: Path, decoder: LiveDecoder) -> AsyncIterator[Line]:
     """Lines of a file behind the last one that was committed."""
     for line in read_lines(path, offset=decoder.offset, number=decoder.line):
         yield line
-
-
-async def _source(address: str, once: bool, listeners: list[UdpListener]) -> AsyncIterator[Line]:
-    if address.startswith(("mqtt://", "mqtts://")):
-        return mqtt_lines(_broker(address), now_ms=_now_ms, once=once)
-    parts = urlsplit(address)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError as failure:
-        raise OnemapError(f"'{address}': {failure}") from failure
-    if not host or not port or parts.scheme not in ("tcp", "udp"):
-        raise OnemapError(
-            "expected tcp://host:port, udp://host:port or mqtt://host:port/topic, "
-            f"found '{address}'"
-        )
-    if parts.scheme == "udp":
-        listener, _ = await udp_listen(host, port, now_ms=_now_ms)
-        listeners.append(listener)
-        return udp_lines(listener)
-    return tcp_lines(host, port, now_ms=_now_ms, attempts=1 if once else None)
-
-
-def _broker(address: str) -> Broker:
-    # The wildcard of topics would begin a fragment.
-    parts = urlsplit(address, allow_fragments=False)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError as failure:
-        raise OnemapError(f"'{address}': {failure}") from failure
-    topic, tls = parts.path.removeprefix("/"), parts.scheme == "mqtts"
-    if not host or not topic or "@" in parts.netloc:
-        raise OnemapError(f"expected mqtt://host:port/topic, found 'mqtt://{host or ''}/{topic}'")
-    user, password = (os.environ.get(f"ONEMAP_MQTT_{name}") for name in ("USER", "PASSWORD"))
-    return Broker(host, port or (TLS_PORT if tls else PORT), topic, tls, user, password)
 
 
 def _now_ms() -> int:

@@ -13,7 +13,7 @@ import shapely
 
 from analytics.event import Event, Evidence
 from layers.text import Text
-from onemap.commands import watch
+from onemap.commands.telling import tell
 from tests.running import ROOT, command, environment, onemap
 
 
@@ -76,7 +76,7 @@ def test_a_name_from_the_air_is_shown_as_it_is(capsys: pytest.CaptureFixture[str
         evidence=Evidence(),
         sentence=Text(en=name, zh=name),
     )
-    watch._tell([event], as_json=False)
+    tell([event], as_json=False)
     assert capsys.readouterr().out.count(name) == 2
-    watch._tell([event], as_json=True)
+    tell([event], as_json=True)
     assert json.loads(capsys.readouterr().out)["sentence"] == {"en": name, "zh": name}

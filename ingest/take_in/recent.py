@@ -1,0 +1,33 @@
+"""Positions that were kept a moment ago, so that what is sent twice counts once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+_REMEMBERED = 200_000
+
+
+@dataclass
+class RecentFixes:
+    """Ids of the fixes that were kept last, so that one that comes again is known."""
+
+    old: set[str] = field(default_factory=set)
+    new: set[str] = field(default_factory=set)
+
+    def fresh(self, fixes: pa.Table) -> pa.Table:
+        """Fixes that are not among them, each where it first came."""
+        ids = fixes["pid"].to_pylist()
+        mask, seen = np.ones(len(ids), bool), set()
+        for row, pid in enumerate(ids):
+            if pid in seen or pid in self.new or pid in self.old:
+                mask[row] = False
+            seen.add(pid)
+        return fixes if mask.all() else fixes.filter(pa.array(mask))
+
+    def add(self, fixes: pa.Table) -> None:
+        self.new.update(fixes["pid"].to_pylist())
+        if len(self.new) > _REMEMBERED:
+            self.old, self.new = self.new, set()
