@@ -14,7 +14,7 @@ from hypothesis import settings
 from tests.absent import absent
 from tests.running import DemoCity, play_demo
 
-pytest_plugins = ("tests.postgis",)
+pytest_plugins = ("tests.brokers", "tests.postgis")
 
 # Examples are never timed; a change is judged by the same ones twice, people at work see new ones.
 settings.register_profile("work", deadline=None)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import paho.mqtt.publish as publish
 import pytest
@@ -18,19 +14,12 @@ from ingest.sources.mqtt import Broker, mqtt_lines
 from ingest.sources.network import tcp_lines
 from ingest.sources.several import merged
 from layers.errors import OnemapError
-from tests.absent import absent
+from tests.brokers import free_port
 from tests.ingest.conftest import HARBOUR, T0, report, voyage
 from tests.ingest.test_live import LOG, Clock, serve
 
 LON, LAT = HARBOUR
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 CONNECT, SUBSCRIBE = 1, 8
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class TinyBroker:
@@ -104,20 +93,6 @@ def test_no_broker_is_an_error_where_one_attempt_was_asked_for() -> None:
 
     with pytest.raises(OSError, match="refused"):
         asyncio.run(run())
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[int]:
-    if MOSQUITTO is None:
-        absent("mosquitto is not installed")
-    port = free_port()
-    (tmp_path / "m.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    process = subprocess.Popen(
-        [MOSQUITTO, "-c", str(tmp_path / "m.conf")], stderr=subprocess.DEVNULL
-    )
-    yield port
-    process.terminate()
-    process.wait()
 
 
 def test_a_real_broker(mosquitto: int) -> None:
