@@ -2,9 +2,11 @@
 
 A *step* is the way between two matched fixes of one truck that follow each other in one chain: the
 rest of the first one's arc, the arcs between (``via``), the second one's arc up to it. Its *pieces*
-are its parts on one arc each. When a piece was entered and left is interpolated between the times
-of both fixes by distance along the step. Columns are those that `analytics.roads.stage` completes;
-rows that are no fix, are set aside, or lie on no arc belong to no step.
+are its parts on one arc each. Matched ways turn round at junctions only; the truck may have turned
+before, so that of a way there and back only what can't have been left out counts. When a piece was
+entered and left is interpolated between the times of both fixes by distance along the step. Columns
+are those that `analytics.roads.stage` completes; rows that are no fix, are set aside, or lie on no
+arc belong to no step.
 """
 
 from __future__ import annotations
@@ -194,6 +196,7 @@ class Steps:
         to_m[last] = np.clip(self.take("along_m")[chosen], 0, to_m[last])
         # A fix a little behind the one before on the same arc is a truck that stands.
         to_m = np.maximum(to_m, from_m)
+        self._turn_round(step, arcs, from_m, to_m)
         length = np.rint((to_m - from_m) * _MM).astype(np.int64)
         done = np.cumsum(length)
         done -= (done[first] - length[first])[step]
@@ -203,6 +206,27 @@ class Steps:
         enter = t + np.rint((done - length) * share).astype(np.int64)
         leave = t + np.where(whole > 0, np.rint(done * share).astype(np.int64), waited)
         return Pieces(step, arcs, from_m, to_m, length, enter, leave, bounds)
+
+    def _turn_round(self, step: Longs, arcs: Longs, from_m: Floats, to_m: Floats) -> None:
+        """Shorten pieces that lead along a road and back to what lies between their outer ends."""
+        road, whole = self.roads.arc_road[arcs], self.roads.arc_length_m
+        back = (step[1:] == step[:-1]) & (road[1:] == road[:-1]) & (arcs[1:] != arcs[:-1])
+        for turn in np.flatnonzero(back).tolist():
+            there, here = turn, turn + 1
+            # Where arcs before and after the turn are the same ones, none of them was needed.
+            while True:
+                end = float(whole[arcs[there]]) - float(to_m[here])
+                begin = float(from_m[there])
+                to_m[there] = max(begin, end)
+                from_m[here] = min(float(to_m[here]), float(whole[arcs[here]]) - begin)
+                if to_m[there] > begin or from_m[here] < to_m[here]:
+                    # Of both the way on from where it began, or back to where it ended, is left.
+                    break
+                there, here = there - 1, here + 1
+                if there < 0 or here >= len(arcs) or step[there] != step[turn]:
+                    break
+                if step[here] != step[turn] or road[there] != road[here]:
+                    break
 
     def seen(self, at: int) -> Seen:
         """The fix at the end of a step."""

@@ -26,6 +26,7 @@ MODULES = (
     "bench_decode",
     "bench_live",
     "bench_terminals",
+    "bench_live_trucks",
     "bench_store",
     "bench_items",
     "bench_export",

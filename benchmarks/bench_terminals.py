@@ -50,7 +50,7 @@ def run() -> list[dict[str, Any]]:
             intake = TerminalIntake(store, folder, keeper, decoder=FixDecoder(), now=_now)
             busy = time.process_time()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                told = runner.run(_serve(intake))
+                told = runner.run(serve(intake))
             busy = time.process_time() - busy
             keeper.finish()
             peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -82,7 +82,7 @@ def _rows(told: dict[str, Any], stored: int, busy_s: float, peak: int) -> list[d
     return rows
 
 
-async def _serve(intake: TerminalIntake) -> dict[str, Any]:
+async def serve(intake: TerminalIntake) -> dict[str, Any]:
     """Serve the fleet until it is done; what it says."""
     limits = Limits(per_address=TERMINALS)
     entrance = Entrance(Codes(b"bench"), intake.plates)

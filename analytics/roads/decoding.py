@@ -39,6 +39,7 @@ class Rows(NamedTuple):
     Attributes
     ----------
     t : ms. x, y : metres. east, north : unit vector of the course, zeros for none.
+    moving : whether the truck says that it moves.
     usable : whether a row is a position.
     role : what it is; of rows that were held back known before.
     """
@@ -48,6 +49,7 @@ class Rows(NamedTuple):
     y: Floats
     east: Floats
     north: Floats
+    moving: npt.NDArray[np.bool_]
     usable: npt.NDArray[np.bool_]
     role: Bytes
 
@@ -278,6 +280,9 @@ def follow(
     # False for a place that is not known yet.
     if not np.hypot(x - real[STILL_X], y - real[STILL_Y]) <= limits.still_m:
         whole[STILL], real[STILL_X], real[STILL_Y] = t, x, y
+        if rows.moving[row]:
+            # Where it will stand is not known: it may go on for nearly as far as that.
+            real[STILL_X] = np.nan
     told.still_since[row] = whole[STILL]
     whole[SEEN] += 1
     goes_on = whole[OPEN] != 0 and not close

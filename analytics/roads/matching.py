@@ -101,8 +101,11 @@ class Matcher:
                 known &= ~(sog_mps < self.limits.heading_min_mps)
             angle = np.radians(cog_deg[known])
             east[known], north[known] = np.sin(angle), np.cos(angle)
+        moving = np.zeros(len(t), bool)
+        if sog_mps is not None:
+            moving = np.asarray(sog_mps) >= self.limits.still_mps
         fixed = usable & np.isfinite(x) & np.isfinite(y)
-        return Rows(t, x, y, east, north, fixed, np.full(len(t), APART, np.uint8))
+        return Rows(t, x, y, east, north, moving, fixed, np.full(len(t), APART, np.uint8))
 
     def match(
         self,

@@ -33,6 +33,7 @@ class Limits(NamedTuple):
     max_speed_mps: float
     clock_s: float
     still_m: float
+    still_mps: float
     forget_ms: int
 
 
@@ -60,6 +61,7 @@ class MatchingParameters(Parameters):
     max_speed_mps : what goes faster is no position of this truck, and no way by road.
     clock_s : how coarse clocks are.
     still_m : a truck this close to where it stopped still stands.
+    still_mps : and one that says that it is as fast as this has not stopped.
     forget_s : a truck silent for longer is a new one.
     """
 
@@ -83,6 +85,7 @@ class MatchingParameters(Parameters):
     max_speed_mps: float = Field(default=45, gt=0)
     clock_s: float = Field(default=1, ge=0)
     still_m: float = Field(default=50, gt=0)
+    still_mps: float = Field(default=1.5, gt=0)
     forget_s: float = Field(default=604_800, gt=0)
 
     @model_validator(mode="after")
@@ -112,5 +115,6 @@ class MatchingParameters(Parameters):
             max_speed_mps=self.max_speed_mps,
             clock_s=self.clock_s,
             still_m=self.still_m,
+            still_mps=self.still_mps,
             forget_ms=round(self.forget_s * 1000),
         )

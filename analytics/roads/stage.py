@@ -33,8 +33,8 @@ class RoadMatching:
     from it, NaN for none; ``chain`` int64, ms of the first position of its chain, -1 for none;
     ``route_m`` by road from the matched position before in the chain, NaN for the first; ``via``
     the arcs strictly between (tuple of int); ``still_since`` int64, ms since when the truck has
-    stayed within ``still_m`` of where it was then, its own time for one that moves, -1 before the
-    first position; ``aside`` uint8, 1 for a position that the truck can't have had.
+    stayed within ``still_m`` of where it stopped then, its own time for one that moves, -1 before
+    the first position; ``aside`` uint8, 1 for a position that the truck can't have had.
 
     Positions closer together than ``step_sigmas`` are at the place of the first of them. Rows that
     are no positions are given on unmatched. A position that can't be reached is set aside; the next

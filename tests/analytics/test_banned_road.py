@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 
 from analytics.calendar import local_time
 from analytics.hours import parse_hours, time_within
@@ -168,3 +169,19 @@ def test_time_within_hours() -> None:
     assert held("1T08:00:00", "1T11:00:00") == (0, 180)
     nothing = np.zeros(0, np.int64)
     assert [len(part) for part in time_within(nothing, nothing, hours, "Asia/Shanghai")] == [0, 0]
+
+
+def test_turning_round_before_a_junction_counts_what_was_driven() -> None:
+    """Matched ways turn at junctions: 150 m of street, of which 97 were driven, and back."""
+    truck = Truck(NET, "+in0").go("+shut0", to=97, mps=10, every=15)
+    truck.go("-shut0", "-in0", mps=10, every=60)
+    assert count(truck, min_inside_m=195) == 0
+    (event,) = found(checked(min_inside_m=190), gps(truck))
+    assert event.evidence.measures[0].value == 194
+    assert shapely.length(event.geometry) > 0
+
+
+def test_a_street_gone_into_between_two_fixes_counts_nothing_of_it() -> None:
+    truck = Truck(NET, "+in0", 590)
+    truck.go("+shut0", "+shut1", "-shut1", "-shut0", "-in0", mps=10, every=1000)
+    assert count(truck, min_inside_m=1) == 0

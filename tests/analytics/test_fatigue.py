@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from analytics.detect import END_OF_TIME_MS
 from analytics.event import Event
+from analytics.roads.network import NO_ROADS
+from analytics.roads.parameters import MatchingParameters
+from analytics.roads.stage import RoadMatching
 from analytics.rule import Columns
 from tests.analytics.columns import at, references, rule
 from tests.analytics.truck_fixes import LAW, PLATE, START, Row, drive, found, gps, row, stand
@@ -145,3 +149,20 @@ def test_a_speed_in_place_is_driving_only_where_it_moves() -> None:
 def test_pauses_must_be_shorter_than_rests() -> None:
     with pytest.raises(ValidationError, match="pause_s must be shorter"):
         rule("fatigue", PARAMETERS | {"pause_s": 1200}, references())
+
+
+def test_a_rest_begun_short_of_where_a_fix_was_on_the_move_is_a_rest() -> None:
+    """Noise takes a parked truck out of reach of its last fix on the move, 45 m before."""
+    first, noise = 3.9 * HOUR, np.random.default_rng(5).normal(0, 4, 22)
+    stop = 15 * first + 45
+    parked = [
+        row(PLATE, first + 30 + MINUTE * k, stop + float(east), sog_mps=0.0)
+        for k, east in enumerate(noise)
+    ]
+    left = first + 30 + MINUTE * len(noise)
+    going = drive(PLATE, left, left + 3 * HOUR, east=stop)
+    columns = gps(*drive(PLATE, 0, first), *parked, *going)
+    stage = RoadMatching(NO_ROADS, MatchingParameters())
+    state = stage.start()
+    rows = [stage.update(state, columns), stage.flush(state, END_OF_TIME_MS)]
+    assert [event for part in rows for event in judged(part)] == []
