@@ -7,7 +7,8 @@
 ``gps``
     mover (plate), t, kind (0 fix, 1 weighing), pid (of the fix, or id of the weighing record), lon,
     lat, x, y (of a weighing its station's), acc (1 on, 0 off, 255 unknown), load (`EMPTY` …),
-    terminal, quality; of fixes sog_mps, cog_deg; of weighings station_id, gross_kg, error_share.
+    terminal, quality; of fixes sog_mps, cog_deg, and of some recorder_mps, mileage_m; of weighings
+    station_id, gross_kg, error_share.
     `analytics.roads.stage` adds arc, along_m, off_m, chain, via, route_m, still_since and aside.
 ``weighing``
     mover (plate), t, record_id, station_id, lon, lat, vehicle_kind, axles, gross_kg, axle_sum_kg,
@@ -93,7 +94,8 @@ def gps_columns(fixes: pa.Table, weighings: gpd.GeoDataFrame, crs: str) -> Colum
 
     Parameters
     ----------
-    fixes : rows of `layers.positions.FIXES`, n of them, in any order.
+    fixes : rows of `layers.positions.TRUCK_FIXES`, n of them, in any order; columns that `FIXES`
+        lacks may be missing.
     weighings : rows of the ``weighing`` layer, m of them.
     crs : projected CRS of the city.
 
@@ -129,6 +131,8 @@ def gps_columns(fixes: pa.Table, weighings: gpd.GeoDataFrame, crs: str) -> Colum
         "load": _padded(fixes["nav"], 0, m, UNKNOWN_LOAD)[order].astype(np.uint8),
         "terminal": np.concatenate([_texts(fixes["receiver"]), np.full(m, "", object)])[order],
         "quality": _padded(fixes["quality"], 0, m, 0)[order].astype(np.uint16),
+        "recorder_mps": _optional(fixes, "recorder_mps", m)[order],
+        "mileage_m": _optional(fixes, "mileage_m", m)[order],
         "station_id": np.concatenate([blank, _words(weighings, "station_id")])[order],
         "gross_kg": np.concatenate([unknown, _reals(weighings, "gross_kg")])[order],
         "error_share": np.concatenate([unknown, _reals(weighings, "error_share")])[order],
@@ -257,6 +261,12 @@ def _padded(
     if missing == missing:
         values = np.where(np.isnan(values), missing, values)
     return np.concatenate([np.full(before, missing), values, np.full(after, missing)])
+
+
+def _optional(fixes: pa.Table, name: str, after: int) -> Floats:
+    if name not in fixes.column_names:
+        return np.full(fixes.num_rows + after, np.nan)
+    return _padded(fixes[name], 0, after)
 
 
 def _texts(column: pa.ChunkedArray) -> Objects:

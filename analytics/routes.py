@@ -2,11 +2,9 @@
 
 A *step* is the way between two matched fixes of one truck that follow each other in one chain: the
 rest of the first one's arc, the arcs between (``via``), the second one's arc up to it. Its *pieces*
-are its parts on one arc each. Matched ways turn round at junctions only; the truck may have turned
-before, so that of a way there and back only what can't have been left out counts. When a piece was
-entered and left is interpolated between the times of both fixes by distance along the step. Columns
-are those that `analytics.roads.stage` completes; rows that are no fix, are set aside, or lie on no
-arc belong to no step.
+are its parts on one arc each. When a piece was entered and left is interpolated between the times
+of both fixes by distance along the step. Columns are those that `analytics.roads.stage` completes;
+rows that are no fix, are set aside, or lie on no arc belong to no step.
 """
 
 from __future__ import annotations
@@ -33,6 +31,7 @@ NO_ARC = -1
 _NOTHING: dict[str, Any] = {
     "t": 0, "chain": -1, "arc": 0, "along_m": np.nan, "off_m": np.nan, "sog_mps": np.nan,
     "load": UNKNOWN_LOAD, "lon": np.nan, "lat": np.nan, "x": np.nan, "y": np.nan, "pid": "",
+    "recorder_mps": np.nan,
 }  # fmt: skip
 _KEPT = tuple(_NOTHING)
 _MM = 1000
@@ -101,7 +100,9 @@ class Matched:
         return np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
 
     def take(self, name: str) -> npt.NDArray[Any]:
-        """A column at the matched fixes; shape (n,)."""
+        """A column at the matched fixes, one that no row of the feed has as nothing; shape (n,)."""
+        if name not in self.columns:
+            return np.full(len(self.rows), _NOTHING[name])
         return self.columns[name][self.rows]
 
 
@@ -177,8 +178,15 @@ class Steps:
         )
         return passed & self.joined
 
-    def pieces(self, chosen: Longs) -> Pieces:
-        """Cut steps into pieces; ``chosen`` are numbers of joined ones, shape (k,)."""
+    def pieces(self, chosen: Longs, *, turned_early: bool = False) -> Pieces:
+        """Cut steps into pieces.
+
+        Parameters
+        ----------
+        chosen : numbers of joined steps, shape (k,).
+        turned_early : matched ways turn round at junctions only, and the truck may have turned
+            before: of a way there and back only what can't have been left out is given a length.
+        """
         fixes, arc, old = self.fixes, self.take("arc")[chosen], self.before("arc")[chosen]
         begins = fixes.via_bounds[chosen]
         between = fixes.via_bounds[chosen + 1] - begins
@@ -196,7 +204,8 @@ class Steps:
         to_m[last] = np.clip(self.take("along_m")[chosen], 0, to_m[last])
         # A fix a little behind the one before on the same arc is a truck that stands.
         to_m = np.maximum(to_m, from_m)
-        self._turn_round(step, arcs, from_m, to_m)
+        if turned_early:
+            self._turn_early(step, arcs, from_m, to_m)
         length = np.rint((to_m - from_m) * _MM).astype(np.int64)
         done = np.cumsum(length)
         done -= (done[first] - length[first])[step]
@@ -207,7 +216,7 @@ class Steps:
         leave = t + np.where(whole > 0, np.rint(done * share).astype(np.int64), waited)
         return Pieces(step, arcs, from_m, to_m, length, enter, leave, bounds)
 
-    def _turn_round(self, step: Longs, arcs: Longs, from_m: Floats, to_m: Floats) -> None:
+    def _turn_early(self, step: Longs, arcs: Longs, from_m: Floats, to_m: Floats) -> None:
         """Shorten pieces that lead along a road and back to what lies between their outer ends."""
         road, whole = self.roads.arc_road[arcs], self.roads.arc_length_m
         back = (step[1:] == step[:-1]) & (road[1:] == road[:-1]) & (arcs[1:] != arcs[:-1])

@@ -29,6 +29,15 @@ FIXES = pa.schema(
     ]
 )
 
+# What only terminals of trucks tell; null where they don't, and in files that are older.
+TRUCK_FIXES = pa.schema(
+    [
+        *FIXES,
+        ("recorder_mps", pa.float32()),  # speed by the pulses of the driving recorder
+        ("mileage_m", pa.float64()),  # odometer
+    ]
+)
+
 IDENTITIES = pa.schema(
     [
         ("mover", pa.string()),

@@ -32,7 +32,8 @@ import shapely
 
 from layers import h3cover, h3grid
 from layers.errors import OnemapError
-from layers.position_columns import FIXES, IDENTITIES
+from layers.movers import TRUCKS
+from layers.position_columns import FIXES, IDENTITIES, TRUCK_FIXES
 
 PARTITION_RESOLUTION = 3
 # First and last ms, then minx, miny, maxx, maxy in degrees.
@@ -129,7 +130,10 @@ class PositionStore:
             return self._empty(feed, columns)
         wanted = None if columns is None else _wanted(columns)
         chosen = _filter(start_ms, end_ms, only, bbox)
-        table = ds.dataset(paths, format="parquet").to_table(columns=wanted, filter=chosen)
+        # Named for trucks, since older files lack columns that newer ones have.
+        schema = TRUCK_FIXES if feed == TRUCKS.feed else None
+        files = ds.dataset(paths, format="parquet", schema=schema)
+        table = files.to_table(columns=wanted, filter=chosen)
         return _distinct(_sorted(table))
 
     def batches(self, feed: str) -> list[str]:
@@ -225,6 +229,7 @@ class PositionStore:
 
     def _empty(self, feed: str, columns: list[str] | None) -> pa.Table:
         schema = IDENTITIES if feed.endswith("_identity") else FIXES
+        schema = TRUCK_FIXES if feed == TRUCKS.feed else schema
         table = schema.empty_table()
         return (
             table

@@ -4,9 +4,18 @@ A position is not a row of a layer; millions a day arrive, and kernels want sort
 and ids are declared in `layers.position_columns`, files are kept by `layers.position_store`.
 """
 
-from layers.position_columns import FIXES, IDENTITIES, Quality, each_once, fix_ids, identity_ids
+from layers.position_columns import (
+    FIXES,
+    IDENTITIES,
+    TRUCK_FIXES,
+    Quality,
+    each_once,
+    fix_ids,
+    identity_ids,
+)
 from layers.position_store import PositionStore
 
 __all__ = [
-    "FIXES", "IDENTITIES", "PositionStore", "Quality", "each_once", "fix_ids", "identity_ids",
+    "FIXES", "IDENTITIES", "TRUCK_FIXES", "PositionStore", "Quality", "each_once", "fix_ids",
+    "identity_ids",
 ]  # fmt: skip

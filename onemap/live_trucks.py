@@ -31,7 +31,7 @@ from analytics.rule import RULES, State
 from analytics.state import Parts
 from layers.city import City
 from layers.errors import OnemapError
-from layers.positions import FIXES, PositionStore, each_once
+from layers.positions import TRUCK_FIXES, PositionStore, each_once
 from layers.store import Store
 from onemap.home import Home
 from onemap.pipeline import weighings, write_findings
@@ -196,7 +196,9 @@ class TruckWatch:
     def _ripe(self, until: int) -> tuple[pa.Table, int]:
         """Positions up to a time, each once, and how many came too late to be among them."""
         with self._lock:
-            table = pa.concat_tables([FIXES.empty_table(), *self._waiting])
+            tables = [TRUCK_FIXES.empty_table(), *self._waiting]
+            # Only terminals tell all columns.
+            table = pa.concat_tables(tables, promote_options="default")
             older = pc.less(table["t"], until)
             self._waiting = [table.filter(pc.invert(older))]
         ripe = table.filter(older)

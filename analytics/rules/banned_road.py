@@ -4,7 +4,8 @@ What counts is the length driven on such roads (``truck_ban``, or ``truck_ban_ho
 clock) along the matched way between fixes, not the fixes alone; the part of it that lies within the
 hours is taken from the interpolated times. Lengths that follow each other without leaving closed
 roads are one passage; it is told once, at the fix with which its length reaches ``min_inside_m``.
-A junction with a closed road is crossed on less. Hours that can't be read close nothing.
+A junction with a closed road is crossed on less, and where a truck turned round between two fixes
+only what it can't have left out is counted. Hours that can't be read close nothing.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class BannedRoad(Rule):
 
     def _inside(self, steps: Steps) -> _Inside:
         chosen = np.flatnonzero(steps.touching(self._kind >= 0))
-        pieces = steps.pieces(chosen)
+        pieces = steps.pieces(chosen, turned_early=True)
         kind, zone = self._kind[pieces.arc], self.references.zone
         mm, first = np.zeros(len(kind), np.int64), pieces.leave_ms.copy()
         for number, hours in enumerate(self._kinds):

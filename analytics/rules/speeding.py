@@ -1,14 +1,16 @@
 """A truck drives faster than its road allows, by two clocks that do not depend on each other.
 
-One is the speed that the terminal measures (Doppler shift, at the moment of a fix), the other the
-way along the matched road between two fixes over the time between them. A step from one fix to the
-next is *fast* if the terminal's speed at both of its ends and the speed of the way are all above
-limit × (1 + ``tolerance_share``), where the limit is the highest of all roads that the step passes,
-both ends included. One wild speed, or one wild position, makes no step fast. A step that passes a
-road without a known limit, whose fixes lie further than ``max_off_m`` from their roads, or that
-took longer than ``max_step_s``, is not judged. Fast steps that follow each other are one run, told
-once, at the fix at which it has lasted ``min_duration_s``, with the step of the run so far that is
-furthest above its limit by the slowest of its three speeds.
+One is the speed that the terminal measures (Doppler shift, at the moment of a fix). The other is
+the driving recorder's, by pulses of the wheels, where a fix at both ends of a step tells one above
+zero (zero is sent where none is connected), and else the way along the matched road between two
+fixes over the time between them. A step from one fix to the next is *fast* if the terminal's speed
+at both of its ends and the second clock's are all above limit × (1 + ``tolerance_share``), where
+the limit is the highest of all roads that the step passes, both ends included. One wild speed, or
+one wild position, makes no step fast. A step that passes a road without a known limit, whose fixes
+lie further than ``max_off_m`` from their roads, or that took longer than ``max_step_s``, is not
+judged. Fast steps that follow each other are one run, told once, at the fix at which it has lasted
+``min_duration_s``, with the step of the run so far that is furthest above its limit by the slowest
+of its speeds.
 """
 
 from __future__ import annotations
@@ -115,24 +117,24 @@ class Speeding(Rule):
         if len(chosen):
             # An unknown limit makes the highest unknown, and nothing is above that.
             limit = np.maximum.reduceat(self._limits[pieces.arc], pieces.bounds[:-1])
-        driven = steps.take("route_m")[chosen] / waited[chosen] * 1000
-        fast = np.minimum(slower[chosen], driven) > limit * share + _ROUNDING
+        second = _second(steps, chosen)[0]
+        fast = np.minimum(slower[chosen], second) > limit * share + _ROUNDING
         fast &= self.applies(city_days(steps.take("t")[chosen], self.references.zone))
         return chosen[fast], limit[fast]
 
     def _add(self, run: State, mover: str, steps: Steps, at: int, limit: float) -> list[Event]:
         """Prolong a run by a fast step; the event that this completes."""
-        fix, old = steps.seen(at), steps.seen_before(at)
+        fix = steps.seen(at)
         run["fixes"].append(list(fix))
         told = float(min(steps.take("sog_mps")[at], steps.before("sog_mps")[at]))
-        driven = float(steps.take("route_m")[at]) / (fix.t - old.t) * 1000
-        share = min(told, driven) / limit - 1
+        second, recorded = (one[0].item() for one in _second(steps, np.array([at])))
+        share = min(told, second) / limit - 1
         if share > run["worst"][0]:
             pieces = steps.pieces(np.array([at]))
             road = int(steps.roads.arc_road[pieces.arc[np.argmax(self._limits[pieces.arc])]])
             name = road_name(steps.roads, road)
             cited = steps.roads.reference(road)
-            run["worst"] = [share, told, driven, limit, name.en, name.zh, cited]
+            run["worst"] = [share, told, second, recorded, limit, name.en, name.zh, cited]
         if (fix.t - run["fixes"][0][0]) / 1000 < self.parameters.min_duration_s:
             return []
         event = self._tell(mover, [Seen(*one) for one in run["fixes"]], run["worst"])
@@ -140,13 +142,15 @@ class Speeding(Rule):
         return [event]
 
     def _tell(self, plate: str, fixes: list[Seen], worst: list[Any]) -> Event:
-        share, told, driven, limit, en, zh, cited = worst
+        share, told, second, recorded, limit, en, zh, cited = worst
         span, p = (fixes[0].t, fixes[-1].t), self.parameters
         lasted = (span[1] - span[0]) / 1000
         evidence = Evidence(
             measures=(
                 above("reported_speed", told, "m/s", round(limit, 3)),
-                above("route_speed", driven, "m/s", round(limit, 3)),
+                above(
+                    "recorder_speed" if recorded else "route_speed", second, "m/s", round(limit, 3)
+                ),
                 Measure(
                     "share_over_limit",
                     round(share * 100, 2),
@@ -162,17 +166,17 @@ class Speeding(Rule):
             doubts=_DOUBTS,
         )
         when = between(*span, self.references.zone)
-        allowed = f"{limit * 3.6:g} km/h"
+        allowed, by = f"{limit * 3.6:g} km/h", _RECORDER if recorded else _WAY
         sentence = Text(
             en=(
                 f"Suspected speeding: {plate} drove at {kmh(told)} by its terminal and at"
-                f" {kmh(driven)} by the way along {en}, {when.en}; both are at least"
+                f" {kmh(second)} by {by.en} {en}, {when.en}; both are at least"
                 f" {share:.1%} above {allowed}, the highest limit of the roads passed (tolerance"
                 f" {p.tolerance_share:.0%})."
             ),
             zh=(
-                f"疑似超速：{plate}于{when.zh}在{zh}行驶，终端报送车速{kmh(told)}，按路程与时间计算"
-                f"{kmh(driven)}，均超出所经道路最高限速{allowed}至少{share:.1%}（允许误差"
+                f"疑似超速：{plate}于{when.zh}在{zh}行驶，终端报送车速{kmh(told)}，{by.zh}"
+                f"{kmh(second)}，均超出所经道路最高限速{allowed}至少{share:.1%}（允许误差"
                 f"{p.tolerance_share:.0%}）。"
             ),
         )
@@ -180,6 +184,19 @@ class Speeding(Rule):
         return self.event(plate, span, line, p.confidence, evidence, sentence)
 
 
+def _second(
+    steps: Steps, chosen: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Speeds of some steps by the second clock, m/s, and whether that is the recorder."""
+    waited = (steps.take("t") - steps.before("t"))[chosen]
+    ends = [steps.take("recorder_mps")[chosen], steps.before("recorder_mps")[chosen]]
+    recorded = (ends[0] > 0) & (ends[1] > 0)
+    way = steps.take("route_m")[chosen] / waited * 1000
+    return np.where(recorded, np.minimum(*ends), way), recorded
+
+
+_WAY = Text(en="the way along", zh="按路程与时间计算")
+_RECORDER = Text(en="its driving recorder on", zh="行驶记录仪车速")
 _DOUBTS = (
     MATCHED,
     Text(

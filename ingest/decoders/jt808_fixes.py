@@ -24,11 +24,11 @@ import pyarrow as pa
 
 from ingest.decoders.ais_clock import EARLIEST_MS, LATEST_MS
 from ingest.decoders.jt808_frame import FEED
-from ingest.decoders.jt808_messages import LOCATION_BYTES
+from ingest.decoders.jt808_messages import LOCATION_BYTES, Items, MessageError, read_items
 from layers import crs as systems
 from layers import h3grid
 from layers.feeds import Reject, Tally
-from layers.positions import FIXES, Quality, fix_ids
+from layers.positions import TRUCK_FIXES, Quality, fix_ids
 
 CLOCK_AHEAD_MS = 300_000
 _LOCATION = np.dtype(
@@ -54,6 +54,7 @@ _DEGREE, _KMH_TENTHS = 1e6, 36.0
 _FASTEST_TENTHS = 2500
 _CENTURY = 2000
 _H3_RESOLUTION = 8
+_NO_ITEMS = Items()
 Flags = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.int64]
 
@@ -79,7 +80,7 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True)
 class FixBatch:
-    """Locations in the columns of `layers.positions.FIXES`, and their account."""
+    """Locations in the columns of `layers.positions.TRUCK_FIXES`, and their account."""
 
     fixes: pa.Table
     tally: Tally
@@ -149,9 +150,28 @@ class FixDecoder:
             _NAV[state >> _LOAD_SHIFT & _LOAD], (state & _IGNITION).astype(np.uint8),
             pa.array([report.terminal for report in reports], pa.string()),
             quality.astype(np.uint16), h3grid.cells_of_points(lon, lat, _H3_RESOLUTION),
-            fix_ids(mover, t, lon, lat, sog, cog),
+            fix_ids(mover, t, lon, lat, sog, cog), *_items(reports),
         ]  # fmt: skip
-        return pa.table(columns, schema=FIXES)
+        return pa.table(columns, schema=TRUCK_FIXES)
+
+
+def _items(reports: list[Report]) -> tuple[pa.Array, pa.Array]:
+    """Speeds of the recorders and mileages, null where there are none or can't be read."""
+    told = [_told(report.body[LOCATION_BYTES:]) for report in reports]
+    return (
+        pa.array([one.recorder_mps for one in told], pa.float32()),
+        pa.array([one.mileage_m for one in told], pa.float64()),
+    )
+
+
+def _told(items: bytes) -> Items:
+    if not items:
+        return _NO_ITEMS
+    try:
+        return read_items(items)
+    except MessageError:
+        # The location itself is whole.
+        return _NO_ITEMS
 
 
 def _faults(

@@ -155,3 +155,27 @@ def test_the_worst_step_before_completion_is_told() -> None:
     (event,) = found(checked(), gps(truck))
     measures = {m.name: m.value for m in event.evidence.measures}
     assert measures["route_speed"] == pytest.approx(30) and np.isclose(measures["duration"], 20)
+
+
+def recorded(kmh: float, *speeds: float) -> Truck:
+    """A truck at a speed whose recorder tells others, the last one ever after; NaN for none."""
+    truck = drive(kmh)
+    for number, one in enumerate(truck.rows):
+        one["recorder_mps"] = speeds[min(number, len(speeds) - 1)] / 3.6
+    return truck
+
+
+def test_a_recorder_is_the_second_clock_where_there_is_one() -> None:
+    assert found(checked(), gps(recorded(90, 60))) == []
+    (event,) = found(checked(), gps(recorded(90, 81)))
+    measures = {m.name: m for m in event.evidence.measures}
+    assert measures["recorder_speed"].value == 22.5 and "route_speed" not in measures
+    assert "81.0 km/h by its driving recorder" in event.sentence.en
+    assert "行驶记录仪车速81.0" in event.sentence.zh
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_a_recorder_that_tells_nothing_is_no_clock(nothing: float) -> None:
+    for truck in (recorded(90, nothing), recorded(90, 90, nothing, 90)):
+        (event,) = found(checked(), gps(truck))
+        assert event.evidence.measures[1].name == "route_speed"

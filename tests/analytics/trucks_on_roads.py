@@ -204,7 +204,7 @@ _UNKNOWN: dict[str, tuple[Any, Any]] = {
     "gross_kg": (np.nan, float), "error_share": (np.nan, float), "arc": (-1, np.int32),
     "along_m": (np.nan, float), "off_m": (np.nan, float), "chain": (-1, np.int64),
     "via": ((), object), "route_m": (np.nan, float), "still_since": (0, np.int64),
-    "aside": (0, np.uint8),
+    "aside": (0, np.uint8), "recorder_mps": (np.nan, float),
 }  # fmt: skip
 
 

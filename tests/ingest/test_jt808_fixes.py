@@ -13,7 +13,7 @@ from ingest.decoders.jt808_fixes import FixDecoder, Report
 from ingest.decoders.jt808_frame import FrameCutter
 from ingest.decoders.jt808_messages import locations
 from layers import crs
-from layers.positions import FIXES, Quality
+from layers.positions import TRUCK_FIXES, Quality
 from tests.ingest.jt808_frames import LAT, LON, NOON, location, public
 
 NOON_MS = round(NOON.timestamp() * 1000)
@@ -47,12 +47,29 @@ def test_public_examples() -> None:
 
 def test_a_fix() -> None:
     batch = FixDecoder().decode(reports(location(speed_kmh=72, direction=360)))
-    assert batch.fixes.schema == FIXES and batch.rejects == []
+    assert batch.fixes.schema == TRUCK_FIXES and batch.rejects == []
     row = batch.fixes.to_pylist()[0]
     assert (row["mover"], row["receiver"], row["t"]) == ("苏A12345", "13800000001", NOON_MS)
     assert (row["lon"], row["lat"], row["sog_mps"], row["cog_deg"]) == (LON, LAT, 20.0, 0.0)
     assert (row["acc"], row["nav"], row["quality"], len(row["pid"])) == (1, 0, 0, 16)
     assert np.isnan(row["heading_deg"])
+    assert (row["recorder_mps"], row["mileage_m"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("items", "recorder_mps", "mileage_m"),
+    [
+        ("0104000003e8030202d0", 20.0, 100_000.0),
+        ("030202d0", 20.0, None),
+        ("0104000003e80302", None, None),
+    ],
+)
+def test_what_recorder_and_odometer_tell(
+    items: str, recorder_mps: float | None, mileage_m: float | None
+) -> None:
+    batch = FixDecoder().decode(reports(location(items=bytes.fromhex(items))))
+    (row,) = batch.fixes.to_pylist()
+    assert (row["recorder_mps"], row["mileage_m"]) == (recorder_mps, mileage_m)
 
 
 @pytest.mark.parametrize(("bits", "nav"), [(0, 0), (1, 1), (2, 15), (3, 3)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from layers import h3grid
 from layers.errors import OnemapError
-from layers.positions import FIXES, IDENTITIES, PositionStore, fix_ids
+from layers.positions import FIXES, IDENTITIES, TRUCK_FIXES, PositionStore, fix_ids
 
 DAY_MS = 86_400_000
 START = 18_443 * DAY_MS
@@ -125,6 +125,23 @@ def test_an_empty_feed_has_its_columns(tmp_path: Path) -> None:
     store = PositionStore(tmp_path)
     assert store.scan("ais").schema.equals(FIXES)
     assert store.scan("ais_identity").schema.equals(IDENTITIES)
+    assert store.scan("gps").schema.equals(TRUCK_FIXES)
+
+
+@pytest.mark.parametrize("older", ["a", "z"])
+def test_trucks_of_files_without_a_recorder_are_read_with_others(
+    older: str, tmp_path: Path
+) -> None:
+    store, told = PositionStore(tmp_path), fixes(20, seed=2)
+    store.write("gps", fixes(10, seed=1), older)
+    for column in TRUCK_FIXES.names[len(FIXES) :]:
+        told = told.append_column(
+            TRUCK_FIXES.field(column), pa.array([5.0] * 20).cast(TRUCK_FIXES.field(column).type)
+        )
+    store.write("gps", told, "m")
+    found = store.scan("gps")
+    assert found.schema.equals(TRUCK_FIXES) and found.num_rows == 30
+    assert found["recorder_mps"].null_count == found["mileage_m"].null_count == 10
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 200])
