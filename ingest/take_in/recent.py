@@ -28,6 +28,7 @@ class RecentFixes:
         return fixes if mask.all() else fixes.filter(pa.array(mask))
 
     def add(self, fixes: pa.Table) -> None:
+        """Remember fixes that were kept."""
         self.new.update(fixes["pid"].to_pylist())
         if len(self.new) > _REMEMBERED:
             self.old, self.new = self.new, set()
