@@ -1,7 +1,7 @@
 """Columns of what was taken in, batch by batch in the order of time, so that memory stays bounded.
 
 Positions of vessels come a UTC day at a time, those of trucks, which say more often where they are,
-a quarter of a day; rows of layers come by number.
+a few hours; rows of layers come by number.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _DAY_MS = 86_400_000
 _QUARTER_MS = _DAY_MS // 4
 ROWS_AT_ONCE = 50_000
 _FIXES = ["lon", "lat", "sog_mps", "cog_deg", "nav", "quality"]
+_TRUCK_FIXES = [*_FIXES, "acc", "receiver", "recorder_mps", "mileage_m"]
+# Of a weighing, what the feed of trucks tells.
+WEIGHED = ("record_id", "station_id", "plate", "time", "gross_kg", "error_share")
 
 
 def vessel_batches(
@@ -59,7 +62,7 @@ def truck_batches(
 
     Parameters
     ----------
-    weighings : rows of the ``weighing`` layer in a half-open span of UTC ms.
+    weighings : rows of the ``weighing`` layer in a half-open span of UTC ms; at least `WEIGHED`.
     crs : projected CRS of the city.
     start_ms, end_ms : half-open span of UTC ms; None is open.
     """
@@ -69,7 +72,7 @@ def truck_batches(
         end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
         if start < end:
             # Read once: as a table a day is small, as columns it is not.
-            fixes = positions.scan("gps", start_ms=start, end_ms=end)
+            fixes = positions.scan("gps", start_ms=start, end_ms=end, columns=_TRUCK_FIXES)
             for since in range(start, end, _QUARTER_MS):
                 until = min(since + _QUARTER_MS, end)
                 t = pc.field("t")

@@ -14,7 +14,7 @@ from analytics import evaluate as scoring
 from analytics import reception, registry
 from analytics.detect import run_batches
 from analytics.event import Event, to_frame
-from analytics.history import ROWS_AT_ONCE, row_batches, truck_batches, vessel_batches
+from analytics.history import ROWS_AT_ONCE, WEIGHED, row_batches, truck_batches, vessel_batches
 from analytics.reference_rows import load_references
 from analytics.rule import Columns, Rule
 from analytics.rules.dark_gap import DarkGap
@@ -127,9 +127,9 @@ def _trucks(city: City, store: Store, home: Home) -> Iterator[Columns]:
 
 
 def weighings(store: Store, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-    """Rows of the layer ``weighing`` in a half-open span of UTC ms."""
+    """What trucks' feeds read of the layer ``weighing`` in a half-open span of UTC ms."""
     span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
-    return store.frame(Query("weighing", time=span))
+    return store.frame(Query("weighing", time=span, properties=WEIGHED))
 
 
 def write_findings(

@@ -212,9 +212,12 @@ def _tuples(via: Ints, bounds: Longs) -> npt.NDArray[np.object_]:
     """Arcs of each row as a tuple."""
     column = np.empty(len(bounds), object)
     column.fill(())
-    some = np.flatnonzero(bounds[:, 1] > bounds[:, 0])
-    arcs = via.tolist()
-    column[some] = _filled([tuple(arcs[a:b]) for a, b in bounds[some].tolist()])
+    counts = bounds[:, 1] - bounds[:, 0]
+    # Rows with as many arcs are zipped at once: most have one or two.
+    for count in np.unique(counts[counts > 0]).tolist():
+        some = np.flatnonzero(counts == count)
+        arcs = via[bounds[some, 0][:, None] + np.arange(count)]
+        column[some] = _filled(list(zip(*arcs.T.tolist(), strict=True)))
     return column
 
 
