@@ -204,9 +204,9 @@ class AisDecoder:
             self._remember(payload, t)
             self._out.fast.append(payload)
             self._out.fast_origins.append(origin)
-        elif fill == 0 and _is_class_b_static(payload):
+        elif statics.is_class_b(payload, fill):
             self._remember(payload, t)
-            self._out.class_b.append(payload)
+            self._out.class_b.append(statics.full_class_b(payload))
             self._out.class_b_origins.append(origin)
         else:
             self._message(origin, ((payload, fill),), payload)
@@ -369,12 +369,6 @@ class AisDecoder:
             return
         self._clock.set(ms, station, data)
         self._out.accepted["time"] += 1
-
-
-def _is_class_b_static(payload: bytes) -> bool:
-    if payload[0] != statics.CLASS_B_TYPE or len(payload) != statics.CLASS_B_CHARACTERS:
-        return False
-    return statics.is_class_b_part(payload)
 
 
 def _is_voyage(payload: Payload, key: bytes) -> bool:

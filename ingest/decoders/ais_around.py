@@ -13,7 +13,7 @@ NO_TIME = -(2**62)
 _MOST_DIGITS = 13
 _MS_FROM = 100_000_000_000
 _BACKSLASH, _COMMA, _COLON = 92, 44, 58
-_A, _Z, _T = 65, 90, 84
+_A, _G, _Z, _T = 65, 71, 90, 84
 _LOW_B, _LOW_C, _LOW_G, _LOW_R, _LOW_S = 98, 99, 103, 114, 115
 _ZERO, _NINE, _UNDERSCORE, _MINUS = 48, 57, 95, 45
 _FIRST_PRINTED, _LAST_PRINTED = 32, 126
@@ -34,7 +34,7 @@ def tag(data: Bytes, at: int, star: int, row: Rows) -> tuple[int, int, int, bool
             b += 1
         key = data[a]
         single = b == a + 1 or (b > a + 1 and data[a + 1] == _COLON)
-        if b > a and (key == _T or digit(key)):
+        if b > a and (key == _T or (digit(key) and not _grouped_of_old(data, a, b, row))):
             return t, station, length, False
         if b > a and single and (key in (_LOW_C, _LOW_S, _LOW_G)):
             if b < a + 3:
@@ -62,6 +62,19 @@ def _grouped(data: Bytes, at: int, end: int, row: Rows) -> bool:
         if not 0 < p - begun <= 3 or p >= end or data[p] != _MINUS:
             return False
         p += 1
+    return _named(data, p, end, row)
+
+
+@compiled
+def _grouped_of_old(data: Bytes, at: int, end: int, row: Rows) -> bool:
+    """Note the id of a group such as ``1G2:0125``; False for another form."""
+    if end - at < 5 or data[at + 1] != _G or not digit(data[at + 2]) or data[at + 3] != _COLON:
+        return False
+    return _named(data, at + 4, end, row)
+
+
+@compiled
+def _named(data: Bytes, p: int, end: int, row: Rows) -> bool:
     if not 0 < end - p <= 16:
         return False
     for k in range(p, end):

@@ -1,4 +1,4 @@
-"""AIS blocks to positions and identities, some hundred thousand lines a second.
+"""AIS blocks to positions and identities, about a million lines a second.
 
 Sentences of the usual forms go from bytes to columns in compiled loops; every other line is read by
 `ingest.decoders.ais.AisDecoder` in its turn, since times, duplicates and parts depend on the lines
@@ -27,6 +27,7 @@ from ingest.sources.line import Line
 
 _COUNTED = {
     scan.BASE_STATION: "base_station", scan.AID: "aid_to_navigation",
+    scan.AIRCRAFT: "sar_aircraft", scan.MESSAGE: "other_message", scan.CLOCK: "time",
     scan.OTHER: "other_sentence", scan.BLANK: "blank", scan.COMMENT: "comment",
 }  # fmt: skip
 _LF = 10
@@ -95,6 +96,7 @@ class BlockDecoder(AisDecoder):
         desk, heard, before = self._desk, self._remembered, self.lines
         counts = np.zeros(scan.KINDS, np.int64)
         desk[[walk.AT, walk.PARTS, walk.DUPLICATES]] = 0
+        desk[walk.CLOCK_LINE] = walk.NO_LINE
         self._watch_parts()
         clock: tuple[object, ...] | None = None
         while True:
@@ -107,6 +109,8 @@ class BlockDecoder(AisDecoder):
             why = walk.walk(data, rows, desk, counts, heard.table, heard.before, self._opened)
             newest, heard.count = int(desk[walk.NEWEST]), int(desk[walk.COUNT])
             self.newest_ms = None if newest == NO_TIME else newest
+            if desk[walk.CLOCK_LINE] != walk.NO_LINE:
+                clock = self._set_clock(block, rows, names)
             if why == walk.UNUSUAL:
                 place = int(desk[walk.AT])
                 desk[walk.AT] += 1
@@ -135,6 +139,7 @@ class BlockDecoder(AisDecoder):
         match = SENTENCE.fullmatch(line.data)
         if match is None or not line.whole:
             self._other(line)
+            self._watch_parts()
             return
         self._sentence(line, match.groups())
         if match[4] == b"2":
@@ -153,11 +158,22 @@ class BlockDecoder(AisDecoder):
             desk[walk.FALLBACK_CONTEXT] = len(contexts)
             contexts.append(context)
 
+    def _set_clock(
+        self, block: Block, rows: npt.NDArray[np.int64], names: list[str]
+    ) -> tuple[object, ...]:
+        """Take the time that a line told the loops last; they know it already."""
+        place = int(self._desk[walk.CLOCK_LINE])
+        row = rows[place]
+        line = block.line(place, int(row[scan.START]), int(row[scan.END]))
+        self._clock.set(int(row[scan.T]), names[row[scan.STATION]], line.data)
+        self._desk[walk.CLOCK_LINE] = walk.NO_LINE
+        return self._clock.ms, self._clock.line
+
     def _watch_parts(self) -> None:
         """Note which parts wait for others: theirs are not joined by the loops."""
         self._opened[:] = 0
-        for part in self._assembly.pending():
-            self._watch(part.key)
+        for key in self._assembly.waiting():
+            self._watch(key)
 
     def _watch(self, key: Key) -> None:
         total, sequence, channel = key

@@ -147,6 +147,10 @@ class Assembly:
         """Whether any part of that key waits for others."""
         return key in self._open
 
+    def waiting(self) -> list[Key]:
+        """Keys of all parts that wait for others."""
+        return list(self._open)
+
     def pending(self) -> list[Part]:
         """Parts that wait, in the order of their coming."""
         gatherings = [g for found in self._open.values() for g in found]

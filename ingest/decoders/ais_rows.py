@@ -232,9 +232,10 @@ class _Work:
         place = int(found.place[row])
         line = self._line(place)
         kept, raw = self.rows[place], line.data
+        context = self._context(int(kept[scan.CONTEXT]))
         if kept[scan.KIND] == scan.VOYAGE:
-            raw = b"\n".join([self._line(int(kept[scan.FIRST])).data, raw]).strip()
-        elif context := self.contexts[kept[scan.CONTEXT]]:
+            raw = b"\n".join([context, self._line(int(kept[scan.FIRST])).data, raw]).strip()
+        elif context:
             raw = context + b"\n" + raw
         receiver = self.texts[int(kept[scan.STATION])].as_py()
         return Origin(line, int(kept[scan.T]), receiver, int(kept[scan.FLAGS]), raw)
@@ -252,7 +253,11 @@ class _Work:
             texts = [a + b for a, b in zip(firsts, texts, strict=True)]
         for row in np.flatnonzero(found.own >= 0).tolist():
             texts[row] = listed[int(found.own[row])]
-        return texts
+        return texts if group == "voyage" else list(map(statics.full_class_b, texts))
+
+    def _context(self, number: int) -> bytes:
+        """The line that told the time of a message without one of its own."""
+        return self.contexts[number] if number >= 0 else self._line(-1 - number).data
 
     def _line(self, place: int) -> Line:
         return self.block.line(place, *self.rows[place, [scan.START, scan.END]].tolist())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingest.compiled import compiled
+from ingest.decoders import ais_bus as bus
 from ingest.decoders.ais_around import (
     GROUP,
     GROUP_LENGTH,
@@ -23,20 +24,24 @@ from ingest.decoders.ais_around import (
     trailer,
 )
 from ingest.decoders.ais_clock import EARLIEST_MS, LATEST_MS
+from ingest.decoders.ais_heard import LONGEST_KEY
 from layers.positions import Quality
 
 # Columns of the rows, one row a line: its bytes, what it is, its time and station, its payload;
-# of a part also fill bits, key, number, group and the line of the first one; the clock line that
-# it took its time from.
+# of a part also fill bits, key, number, group and the line of the first one; what it took its time
+# from, which is a line before it in the block (its place from -1 down) or the number of one before
+# the block; the last line that tells a time (its place, or `NO_CLOCK`).
 (START, END, KIND, T, STATION, FLAGS, PAYLOAD, LENGTH, FILL, KEY, PART) = range(11)
-CONTEXT, FIRST, COLUMNS = 13, 14, 15
-# What a line is. From VOYAGE to LONG come rows of tables, from DONE on nothing but a count.
-(SLOW, PAIR, VOYAGE, POSITION, CLASS_B, LONG, BASE_STATION, AID, OTHER, BLANK, COMMENT,
- DONE, KINDS) = range(13)  # fmt: skip
+CONTEXT, FIRST, CLOCK_AT, COLUMNS = 13, 14, 15, 16
+# What a line is. From VOYAGE to LONG come rows of tables, from BASE_STATION to MESSAGE nothing but
+# a count of messages, from OTHER on of lines.
+(SLOW, PAIR, VOYAGE, POSITION, CLASS_B, LONG, BASE_STATION, AID, AIRCRAFT, MESSAGE, CLOCK,
+ OTHER, BLANK, COMMENT, DONE, KINDS) = range(16)  # fmt: skip
 MOST_NAMES = 4096
 SLOTS = 4 * MOST_NAMES
 KEYS = 55
 WHOLE = -1  # in the place of a part's number
+NO_CLOCK = -1
 
 _LONGEST = 2048
 _LONGEST_TAG = 1024
@@ -45,8 +50,9 @@ _MOST_DIGITS = 13
 _SHORTEST_SENTENCE, _SHORTEST_OTHER = 19, 8
 _MS_FROM = 100_000_000_000
 _OWN, _LOOSE = int(Quality.OWN_SHIP), int(Quality.LOOSE_TIME)
-_FIX_CHARACTERS, _LONG_CHARACTERS, _AID_CHARACTERS, _VOYAGE_CHARACTERS = 28, 16, 46, 71
-_VOYAGE_FILL = 2
+_FIX_CHARACTERS, _LONG_CHARACTERS, _VOYAGE_CHARACTERS, _VOYAGE_FILL = 28, 16, 71, 2
+_SHORT_CHARACTERS, _SHORT_FILL = 27, 2  # type 24 A as the standard has it
+_FEWEST_CHARACTERS = 8  # with these the MMSI is whole, which is all that a count needs
 _CR = 13
 _BACKSLASH, _HASH, _COMMA, _STAR, _COLON, _BANG, _DOLLAR = 92, 35, 44, 42, 58, 33, 36
 _A, _Z, _V, _D, _M, _O, _C, _R, _P, _G, _H = 65, 90, 86, 68, 77, 79, 67, 82, 80, 71, 72
@@ -76,7 +82,7 @@ def scan(
     -------
     Number of stations and one, the empty one.
     """
-    at, found, unknown = 0, 1, -1
+    at, found, unknown, clock = 0, 1, -1, NO_CLOCK
     latest = np.full(KEYS, -1, np.int64)
     apart = min(apart, _MOST_APART)
     for i in range(len(rows)):
@@ -87,14 +93,17 @@ def scan(
         row[START], row[END], row[T] = at, stop, NO_TIME
         if stop - at <= _LONGEST:
             found = _line(data, at, end, row, names, slots, found)
-        if row[KIND] == SLOW and row[PART] == 0:
-            unknown = i
+        row[CLOCK_AT] = clock
+        if row[KIND] == CLOCK:
+            clock = i
+        elif row[KIND] == SLOW and row[PART] == 0:
+            unknown, clock = i, NO_CLOCK  # it may tell a time
         elif row[PART] > 0:
             # No line between may be a part that belongs to either.
             first = latest[row[KEY]]
             latest[row[KEY]] = i
             near = row[PART] == 2 and first > unknown and i - first <= apart
-            if near and _pair(data, rows[first], row, window_ms):
+            if near and _pair(data, rows, rows[first], row, window_ms):
                 rows[first, KIND], row[KIND], row[FIRST] = PAIR, VOYAGE, first
         at = stop + 1
     return found
@@ -125,7 +134,7 @@ def _line(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, fou
         return found
     if end - lead < _SHORTEST_SENTENCE:
         if lead == at and end - lead > _SHORTEST_OTHER:
-            _bus(data, at, end, row)
+            return _bus(data, at, end, row, names, slots, found)
         return found
     body = lead + 1
     form = data[body + 4]
@@ -137,7 +146,7 @@ def _line(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, fou
         and data[body + 1] > _FIRST_PRINTED
     ):  # fmt: skip
         if lead == at:
-            _bus(data, at, end, row)
+            return _bus(data, at, end, row, names, slots, found)
         return found
     total, number = data[body + 6] - _ZERO, data[body + 8] - _ZERO
     if not (0 < total <= 9 and 0 < number <= 9):
@@ -202,40 +211,59 @@ def _line(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, fou
 
 @compiled
 def _kind(data: Bytes, payload: int, length: int, fill: int) -> int:
-    first = data[payload]
-    if length == _FIX_CHARACTERS:
-        if first == 49 or first == 50 or first == 51 or first == 66:
-            return POSITION
-        if fill == 0 and first == 72:  # type 24
-            return CLASS_B if _six(data[payload + 6]) >> 2 & 3 < 2 else SLOW
-        if fill == 0 and (first == 52 or first == 59):  # types 4 and 11
-            return BASE_STATION
-    if length == _LONG_CHARACTERS and fill == 0 and first == 75:  # type 27
-        return LONG
-    if length == _AID_CHARACTERS and first == 69:  # type 21
+    kind = _six(data[payload])
+    if length == _FIX_CHARACTERS and (1 <= kind <= 3 or kind == 18):
+        return POSITION
+    if kind == 24:
+        part = _six(data[payload + 6]) >> 2 & 3 if length >= _SHORT_CHARACTERS else 2
+        if length == _FIX_CHARACTERS and fill == 0 and part < 2:
+            return CLASS_B
+        short = length == _SHORT_CHARACTERS and fill == _SHORT_FILL and part == 0
+        return CLASS_B if short else SLOW
+    if kind == 27:
+        return LONG if length == _LONG_CHARACTERS and fill == 0 else SLOW
+    if not _FEWEST_CHARACTERS <= length <= LONGEST_KEY:
+        return SLOW
+    if kind == 4 or kind == 11:
+        return BASE_STATION
+    if kind == 9:
+        return AIRCRAFT
+    if kind == 21:
         return AID
+    if 6 <= kind <= 17 or kind == 20 or 22 <= kind <= 26:
+        return MESSAGE
     return SLOW
 
 
 @compiled
-def _pair(data: Bytes, first: Rows, second: Rows, window_ms: int) -> bool:
+def _pair(data: Bytes, rows: Rows, first: Rows, second: Rows, window_ms: int) -> bool:
     """Whether two lines are both parts of a voyage message, and nothing else may join them."""
-    if first[PART] != 1 or first[KEY] != second[KEY] or first[T] == NO_TIME:
+    if first[PART] != 1 or first[KEY] != second[KEY]:
         return False
     if first[LENGTH] + second[LENGTH] != _VOYAGE_CHARACTERS or data[first[PAYLOAD]] != 53:
         return False
     if first[FILL] != 0 or second[FILL] != _VOYAGE_FILL:
         return False
-    if second[T] != NO_TIME and abs(second[T] - first[T]) > window_ms:
+    if first[T] == NO_TIME:
+        if second[T] != NO_TIME or not _at_once(rows, first, second, window_ms):
+            return False
+    elif second[T] != NO_TIME and abs(second[T] - first[T]) > window_ms:
         return False
     if first[STATION] and second[STATION] and first[STATION] != second[STATION]:
         return False
-    if not first[STATION] and not second[STATION] and second[T] == NO_TIME:
-        return False  # the clock's station would be its receiver
     size = first[GROUP_LENGTH]
     if size and second[GROUP_LENGTH]:
         return size == second[GROUP_LENGTH] and same(data, first[GROUP], second[GROUP], size)
     return True
+
+
+@compiled
+def _at_once(rows: Rows, first: Rows, second: Rows, window_ms: int) -> bool:
+    """Whether two lines without times of their own are close by the lines that tell the time."""
+    before, behind = first[CLOCK_AT], second[CLOCK_AT]
+    if before == behind:
+        return True
+    return bool(before != NO_CLOCK and abs(rows[behind, T] - rows[before, T]) <= window_ms)
 
 
 @compiled
@@ -281,33 +309,17 @@ def _named(data: Bytes, at: int, length: int, names: Any, slots: Any, found: int
 
 
 @compiled
-def _bus(data: Bytes, at: int, end: int, row: Rows) -> None:
-    """Count another sentence of a ship's bus; the ones that tell the time are left as they are."""
-    p = at + 1
-    if not _A <= data[p] <= _Z:
-        return
-    while p < end and (_A <= data[p] <= _Z or digit(data[p])):
-        p += 1
-    size = p - at - 1
-    if not 4 <= size <= 12 or p >= end or data[p] != _COMMA:
-        return
-    x, y, z = data[p - 3], data[p - 2], data[p - 1]
-    if (x, y, z) == (_R, _M, _C) or (x, y, z) == (_Z, _D, _A):
-        return
-    if size == 4 and data[p - 4] == _P and (x, y, z) == (_G, _H, _P):
-        return
-    check = np.uint8(0)
-    for k in range(at + 1, end):
-        byte = data[k]
-        if byte == _STAR:
-            if end - k == 3 and hexadecimal(data[k + 1], data[k + 2]) == check:
-                row[KIND] = OTHER
-            return
-        if byte in (_BANG, _DOLLAR) or not printed(byte):
-            return
-        if byte == _COMMA and data[k - 2] == _D and data[k - 3] == _V:
-            return
-        check ^= byte
+def _bus(data: Bytes, at: int, end: int, row: Rows, names: Any, slots: Any, found: int) -> int:
+    """Count another sentence of a ship's bus, or keep the time that it tells."""
+    what, t, station, length = bus.sentence(data, at, end)
+    if what == bus.TIMELESS:
+        row[KIND] = OTHER
+    elif what == bus.TIMED:
+        name = _named(data, station, length, names, slots, found) if length else 0
+        if name >= 0:
+            row[KIND], row[T], row[STATION] = CLOCK, t, name
+            return max(found, name + 1)
+    return found
 
 
 @compiled

@@ -1,7 +1,7 @@
 """Identities out of AIS payloads, whole columns at once.
 
-Type 5 of 424 bits and type 24 of 168 bits (ITU-R M.1371-5, annex 8) are nearly all static messages
-that are sent; those of other lengths, and other types, come from pyais.
+Type 5 of 424 bits and type 24 of 160 or 168 bits (ITU-R M.1371-5, annex 8) are nearly all static
+messages that are sent; those of other lengths, and other types, come from pyais.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ingest.decoders.ais_payload import Identity
 
 VOYAGE_CHARACTERS, VOYAGE_FILL = 71, 2
 CLASS_B_CHARACTERS = 28
+SHORT_CHARACTERS, SHORT_FILL = 27, 2
 VOYAGE_TYPE, CLASS_B_TYPE = ord("5"), ord("H")  # first character of types 5 and 24
 Bits = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -29,11 +30,21 @@ _AUXILIARY_CRAFT = 98  # their type 24 B names the mother ship where others have
 _MMSI_A_PREFIX = 10_000_000
 
 
-def is_class_b_part(payload: bytes) -> bool:
-    """Whether a type 24 of full length is part A or B; there are no others."""
-    code = payload[_PART_CHARACTER] - 48
-    code -= 8 if code > 40 else 0
-    return code >> 2 & 3 < 2
+def is_class_b(payload: bytes, fill: int) -> bool:
+    """Whether a message is a type 24 that `class_b_identities` reads.
+
+    Part A has 160 bits by the standard, and 168 by the habit of most transponders.
+    """
+    if payload[0] != CLASS_B_TYPE:
+        return False
+    if len(payload) == SHORT_CHARACTERS:
+        return fill == SHORT_FILL and _part(payload) == 0
+    return len(payload) == CLASS_B_CHARACTERS and fill == 0 and _part(payload) < 2
+
+
+def full_class_b(payload: bytes) -> bytes:
+    """The same message with 28 characters."""
+    return payload.ljust(CLASS_B_CHARACTERS, b"0")
 
 
 def voyage_identities(payloads: list[bytes]) -> list[Identity]:
@@ -67,6 +78,12 @@ def class_b_identities(payloads: list[bytes]) -> list[Identity]:
         _metres(length), _metres(width), [None] * len(payloads),
     )  # fmt: skip
     return list(zip(*columns, strict=True))
+
+
+def _part(payload: bytes) -> int:
+    code = payload[_PART_CHARACTER] - 48
+    code -= 8 if code > 40 else 0
+    return code >> 2 & 3
 
 
 def _bits(payloads: list[bytes], characters: int) -> Bits:

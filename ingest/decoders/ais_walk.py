@@ -13,8 +13,8 @@ from ingest.compiled import compiled
 from ingest.decoders.ais_around import NO_TIME
 from ingest.decoders.ais_heard import HEARD_AT, find, pack
 from ingest.decoders.ais_scan import (
-    AID,
     BASE_STATION,
+    CLOCK,
     CONTEXT,
     DONE,
     FIRST,
@@ -22,6 +22,7 @@ from ingest.decoders.ais_scan import (
     KEY,
     KIND,
     LENGTH,
+    MESSAGE,
     OTHER,
     PAIR,
     PAYLOAD,
@@ -34,7 +35,8 @@ from layers.positions import Quality
 
 # What the walk reads and writes beside the rows.
 (AT, FALLBACK, FALLBACK_STATION, FALLBACK_CONTEXT, NEWEST, COUNT, OTHERS, REMEMBERED,
- DUPLICATE_MS, PARTS, DUPLICATES, DESK) = range(12)  # fmt: skip
+ DUPLICATE_MS, PARTS, DUPLICATES, CLOCK_LINE, DESK) = range(13)  # fmt: skip
+NO_LINE = -1
 # Why it stopped.
 END, UNUSUAL, FULL, TURN = range(4)
 _LOOSE = int(Quality.LOOSE_TIME)
@@ -49,7 +51,8 @@ def walk(data: Any, rows: Any, desk: Any, counts: Any, table: Any, before: Any, 
     ----------
     data : bytes of the block, uint8.
     rows : of `ais_scan.scan`; times, flags and stations are completed here.
-    desk : the places above; ``FALLBACK`` is the time of sentences that have none of their own.
+    desk : the places above; ``FALLBACK`` is the time of sentences that have none of their own,
+        ``CLOCK_LINE`` the last line of the block that told it, or `NO_LINE`.
     counts : lines that leave no row, by kind.
     table, before : the two generations of `ais_heard.Heard`.
     opened : by key of parts, 1 where some wait for others.
@@ -67,15 +70,22 @@ def walk(data: Any, rows: Any, desk: Any, counts: Any, table: Any, before: Any, 
             counts[kind] += 1
             i += 1
             continue
+        if kind == CLOCK:
+            counts[kind] += 1
+            desk[FALLBACK], desk[FALLBACK_STATION] = row[T], row[STATION]
+            desk[FALLBACK_CONTEXT], desk[CLOCK_LINE] = -1 - i, i
+            i += 1
+            continue
+        if kind == PAIR and not opened[row[KEY]] and _date(row, desk):
+            i += 1
+            continue
         if kind == PAIR:
-            if not opened[row[KEY]]:
-                i += 1
-                continue
             kind = row[KIND] = SLOW
         if kind == VOYAGE and rows[row[FIRST], KIND] == SLOW:
             kind = row[KIND] = SLOW
-        undated = kind != VOYAGE and row[T] == NO_TIME and desk[FALLBACK] == NO_TIME
-        if undated or kind in (SLOW, DONE):
+        if kind in (SLOW, DONE) or (
+            kind != VOYAGE and row[T] == NO_TIME and desk[FALLBACK] == NO_TIME
+        ):
             row[KIND] = SLOW
             desk[AT] = i
             return UNUSUAL
@@ -86,16 +96,17 @@ def walk(data: Any, rows: Any, desk: Any, counts: Any, table: Any, before: Any, 
             first = rows[row[FIRST]]
             pack(data, first[PAYLOAD], first[LENGTH], key, 0)
             pack(data, row[PAYLOAD], row[LENGTH], key, first[LENGTH])
-            row[T], row[FLAGS] = first[T], first[FLAGS]
             if first[STATION]:
                 row[STATION] = first[STATION]
+            elif not row[STATION] and row[T] == NO_TIME:
+                row[STATION] = desk[FALLBACK_STATION]
+            row[T], row[FLAGS], row[CONTEXT] = first[T], first[FLAGS], first[CONTEXT]
             desk[PARTS] += 1
         else:
             pack(data, row[PAYLOAD], row[LENGTH], key, 0)
-        if row[T] == NO_TIME:
-            row[T], row[CONTEXT] = desk[FALLBACK], desk[FALLBACK_CONTEXT]
-            row[FLAGS] |= _LOOSE
-            if not row[STATION]:
+            undated = row[T] == NO_TIME
+            _date(row, desk)
+            if undated and not row[STATION]:
                 row[STATION] = desk[FALLBACK_STATION]
         t = row[T]
         desk[NEWEST] = max(desk[NEWEST], t)
@@ -112,7 +123,7 @@ def walk(data: Any, rows: Any, desk: Any, counts: Any, table: Any, before: Any, 
         key[HEARD_AT] = t
         table[place] = key
         desk[COUNT] += new
-        if kind in (BASE_STATION, AID):
+        if BASE_STATION <= kind <= MESSAGE:
             counts[kind] += 1
             row[KIND] = DONE
         if desk[COUNT] + desk[OTHERS] >= desk[REMEMBERED]:
@@ -120,3 +131,15 @@ def walk(data: Any, rows: Any, desk: Any, counts: Any, table: Any, before: Any, 
             return TURN
     desk[AT] = i
     return END
+
+
+@compiled
+def _date(row: Any, desk: Any) -> bool:
+    """Give a sentence that has no time the one told before; False where there is none."""
+    if row[T] != NO_TIME:
+        return True
+    if desk[FALLBACK] == NO_TIME:
+        return False
+    row[T], row[CONTEXT] = desk[FALLBACK], desk[FALLBACK_CONTEXT]
+    row[FLAGS] |= _LOOSE
+    return True

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyais.messages
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.decoders import ais_payload
 from ingest.decoders.ais import AisDecoder, AisOptions
 from ingest.decoders.ais_batch import AisBatch
 from ingest.decoders.ais_blocks import BlockDecoder
@@ -94,6 +96,11 @@ def test_all_real_files_behind_one_another_in_random_chunks(real_data: Path) -> 
         compare(blocks(data, random_cuts(data, seed, 300)), options)
 
 
+def bus(body: str) -> bytes:
+    """A sentence of a ship's bus with its checksum."""
+    return f"${body}*{checksum(body.encode()):02X}".encode()
+
+
 LON, LAT = HARBOUR
 SHIPS = range(701_000_001, 701_000_004)
 LOG = [
@@ -103,11 +110,18 @@ LOG = [
     for sentence in (
         report(ship, T0 + 20 * minute - 3 * (ship % 4), LON + 0.001 * minute, LAT),
         *voyage(ship, T0 + 20 * minute, f"S{ship % 10}"),
-        b"$GPZDA,0000%02d,01,07,2020,00,00*%02X"
-        % (minute, checksum(b"GPZDA,0000%02d,01,07,2020,00,00" % minute)),
+        bus(f"GPZDA,0000{minute:02d},01,07,2020,00,00"),
         report(ship, T0, LON, LAT).split(b"\\")[2],
     )
 ]
+CLOCKS = [
+    *(bus(f"GPRMC,00{minute:02d}0{minute}.{minute}5,A,3112.5,N,12130.5,E,5.0,31.0,010720,,,A")
+      for minute in range(0, 6, 2)),
+    bus("PGHP,1,2020,7,1,0,1,30,250,412,,PORT,1,02"), bus("PGHP,1,2020,7,1,0,2,0,0,412,,,1,02"),
+    bus("PGHP,1,2020,7,1,0,4,10,999,412,,QUAY"), bus("GPGLL,3112.5,N,12130.5,E,000100,A"),
+]  # fmt: skip
+BARE = [sentence.split(b"\\")[2] for k in SHIPS for sentence in voyage(k, T0, f"B{k % 10}")]
+UNDATED = [*BARE, *CLOCKS, *LOG[:5], *(b"\\%dG2:77*00\\" % (1 + k) + BARE[k] for k in (0, 1))]
 
 
 @given(
@@ -136,13 +150,54 @@ def test_broken_lines_in_any_order_are_read_alike(
     compare(blocks(data, sorted(int(cut * len(data)) for cut in cuts)), options)
 
 
+@given(
+    st.lists(st.sampled_from(UNDATED), max_size=30),
+    st.lists(st.floats(0, 1), max_size=3),
+    st.sampled_from([None, 1_593_561_600_000]),
+    st.sampled_from(CHOICES),
+)
+@settings(max_examples=150, deadline=None)
+def test_sentences_dated_by_others_are_read_alike(
+    log: list[bytes], cuts: list[float], received_ms: int | None, options: AisOptions
+) -> None:
+    data = b"\n".join(log)
+    compare(blocks(data, sorted(int(cut * len(data)) for cut in cuts), received_ms), options)
+
+
+TIMES = ["", "000000", "235959.99", "000000.", "240000", "006000", "00000", "0000001", "000000.1_0",
+         "0000 0", "000001.123456789", "000001.1234567890"]  # fmt: skip
+DATES = [("01", "07", "2020"), ("29", "02", "2023"), ("29", "02", "2024"), ("29", "02", "2000"),
+         ("31", "04", "2020"), ("31", "12", "2099"), ("01", "01", "1990"), ("31", "12", "1989"),
+         ("1", "3", "2020"), ("0", "1", "2020"), ("1", "13", "20"), ("", "7", "2020"),
+         (" 1", "07", "2020"), ("01", "+7", "2020"), ("01", "07", "12020")]  # fmt: skip
+
+
+def test_any_time_is_read_alike() -> None:
+    log = [bus("GPZDA"), bus("GPZDA,"), bus("GPZDA,000000,01,07"), bus("GPRMC,000000,A,,,,,,,")]
+    for time in TIMES:
+        for day, month, year in DATES:
+            log.append(bus(f"GPZDA,{time},{day},{month},{year},00,00"))
+            date = f"{day}{month}{year[-2:]}"
+            log += [bus(f"GPRMC,{time},{s},1,N,2,E,5,31,{date},,,A") for s in ("A", "V", "")]
+    for day, month, year in DATES:
+        for rest in ("0,0,0,0", "23,59,59,999,1,2,S", "24,0,0,0", "0,60,0,0", "0,0,60,0",
+                     "0,0,0,1000", "0,0,0", "0,0,,0", "1,2,3,4,5,6,STATION,8"):  # fmt: skip
+            log.append(bus(f"PGHP,1,{year},{month},{day},{rest}"))
+    single = LOG[4]
+    data = b"\n".join(part for line in log for part in (line, single))
+    decoder = compare(blocks(data, random_cuts(data, 7, 4)), AisOptions(duplicate_ms=-1))
+    assert decoder.lines == 2 * len(log)
+
+
 def payload(first: bytes, size: int) -> st.SearchStrategy[bytes]:
     letters = st.lists(st.sampled_from(list(ARMOUR)), min_size=size - 1, max_size=size - 1)
     return letters.map(lambda codes: first + bytes(codes))
 
 
 SIZES = [(b"1", 28), (b"2", 28), (b"3", 28), (b"B", 28), (b"H", 28), (b"4", 28), (b";", 28),
-         (b"K", 16), (b"E", 46), (b"1", 27), (b"K", 28), (b"9", 28), (b"C", 52)]  # fmt: skip
+         (b"K", 16), (b"E", 46), (b"1", 27), (b"K", 28), (b"9", 28), (b"C", 52), (b"H", 27),
+         (b"H", 6), (b"4", 27), (b"8", 60), (b"8", 72), (b"D", 18), (b"9", 8), (b"E", 7),
+         *((bytes([code]), 30) for code in ARMOUR)]  # fmt: skip
 
 
 @given(
@@ -160,6 +215,23 @@ def test_any_payload_is_read_alike(messages: list[tuple[bytes, int, int]]) -> No
         for text, fill, late in messages
     ]
     compare(blocks(b"\n".join(log), []), AisOptions())
+
+
+def test_pyais_refuses_no_message_that_is_only_counted() -> None:
+    variants = {*pyais.messages._MSG6_VARIANTS, *pyais.messages._MSG8_VARIANTS, (0, 0), (200, 9)}
+    rng = np.random.default_rng(11)
+    for kind in [4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23, 25, 26]:
+        for dac, fid in sorted(variants) if kind in (6, 8) else [(0, 0)] * 40:
+            bits = rng.integers(0, 2, 6 * int(rng.integers(8, LONGEST_KEY + 1)))
+            for place, number in (
+                (0, f"{kind:06b}"),
+                (40 if kind == 8 else 72, f"{dac:010b}{fid:06b}"),
+            ):
+                digits = np.array(list(map(int, number)))[: max(0, len(bits) - place)]
+                bits[place : place + len(digits)] = digits
+            text = bytes(ARMOUR[six] for six in bits.reshape(-1, 6) @ [32, 16, 8, 4, 2, 1])
+            for fill in (0, 5):
+                assert ais_payload.decode(((text, fill),)).msg_type == kind
 
 
 AROUND = [

@@ -33,11 +33,17 @@ def test_voyages_are_named_as_pyais_names_them(text: bytes) -> None:
     assert repr(ours) == repr(ais_payload.identity_of(whole))
 
 
-@given(payload(b"H", ais_statics.CLASS_B_CHARACTERS).filter(ais_statics.is_class_b_part))
+CLASS_B = st.one_of(
+    st.tuples(payload(b"H", ais_statics.CLASS_B_CHARACTERS), st.just(0)),
+    st.tuples(payload(b"H", ais_statics.SHORT_CHARACTERS), st.just(ais_statics.SHORT_FILL)),
+)
+
+
+@given(CLASS_B.filter(lambda one: ais_statics.is_class_b(*one)))
 @settings(max_examples=150, deadline=None)
-def test_class_b_statics_are_named_as_pyais_names_them(text: bytes) -> None:
-    [ours] = ais_statics.class_b_identities([text])
-    assert repr(ours) == repr(ais_payload.identity_of(ais_payload.decode(((text, 0),))))
+def test_class_b_statics_are_named_as_pyais_names_them(one: tuple[bytes, int]) -> None:
+    [ours] = ais_statics.class_b_identities([ais_statics.full_class_b(one[0])])
+    assert repr(ours) == repr(ais_payload.identity_of(ais_payload.decode((one,))))
 
 
 FIELDS = [b"1,2,3", b"", b" ", b",,", b"1,2", b'"x",2,3', b'"x,2,3', b"\0,1,2", b"\xff,1,2",

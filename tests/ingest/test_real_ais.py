@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.decoders import ais_payload, ais_positions
+from ingest.decoders import ais_payload, ais_positions, ais_statics
 from tests.conftest import REAL_DATA
 from tests.ingest import report_real
 
@@ -77,3 +77,22 @@ def test_the_fast_path_equals_pyais_on_all_real_payloads(real_data: Path) -> Non
     )
     for name in ais_positions.RAW.names or ():
         np.testing.assert_array_equal(ours[name], reference[name], err_msg=name)
+
+
+def test_the_fast_path_of_statics_equals_pyais_on_all_real_payloads(real_data: Path) -> None:
+    whole = {
+        message.payload
+        for file in FILES
+        for message in report_real.decode(file, report_real.BASE_TIME_MS).messages
+    }
+    class_b = sorted(p for p in whole if len(p) == 1 and ais_statics.is_class_b(*p[0]))
+    voyages = sorted(
+        payload for payload in whole
+        if payload[0][0][:1] == b"5" and payload[-1][1] == ais_statics.VOYAGE_FILL
+        and sum(len(text) for text, _ in payload) == ais_statics.VOYAGE_CHARACTERS
+    )  # fmt: skip
+    assert len(class_b) > 100 and len(voyages) > 500
+    ours = ais_statics.class_b_identities([ais_statics.full_class_b(p[0][0]) for p in class_b])
+    ours += ais_statics.voyage_identities([b"".join(text for text, _ in p) for p in voyages])
+    reference = [ais_payload.identity_of(ais_payload.decode(p)) for p in [*class_b, *voyages]]
+    assert list(map(repr, ours)) == list(map(repr, reference))
