@@ -28,13 +28,19 @@ def run_batch(rules: Sequence[Rule], columns_by_feed: Mapping[str, Columns]) -> 
     for rule in rules:
         columns = columns_by_feed.get(rule.feed)
         if columns is not None:
-            events, _ = run_step(rule, None, columns, END_OF_TIME_MS)
-            found += events
+            state = rule.start()
+            found += rule.update(state, columns)
+            if rows(columns):
+                found += rule.flush(state, int(columns["t"].max()))
+            found += rule.flush(state, END_OF_TIME_MS)
     return distinct(found)
 
 
 def run_batches(
-    rules: Sequence[Rule], batches: Iterable[Columns], stage: Stage | None = None
+    rules: Sequence[Rule],
+    batches: Iterable[Columns],
+    stage: Stage | None = None,
+    heard_until_ms: int | None = None,
 ) -> tuple[dict[str, list[Event]], int]:
     """Find everything in batches that follow each other in time, all rules in one pass.
 
@@ -42,21 +48,24 @@ def run_batches(
     ----------
     rules : rules on one feed.
     stage : what rows pass first.
+    heard_until_ms : time of the feed's last row, where these are only a part of its rows.
 
     Returns
     -------
     by rule's id its events sorted by id, each id once; and the number of rows that were read.
     """
     run = Run(rules, stage)
-    read = 0
+    read, newest = 0, heard_until_ms
     for batch in batches:
         if rows(batch):
             read += rows(batch)
+            latest = int(batch["t"].max())
+            newest = latest if newest is None else max(newest, latest)
             run.close(int(batch["t"].min()))
             run.take(batch)
         # Or it would stay while the next one is read.
         del batch
-    run.close(END_OF_TIME_MS)
+    run.close(END_OF_TIME_MS, newest)
     return run.events(), read
 
 
@@ -88,8 +97,13 @@ class Run:
             batch = self._stage.update(self._held, batch)
         self._update(batch)
 
-    def close(self, watermark_ms: int) -> None:
-        """Close what is over by a time before which no more rows will come."""
+    def close(self, watermark_ms: int, heard_until_ms: int | None = None) -> None:
+        """Close what is over by a time before which no more rows will come.
+
+        Parameters
+        ----------
+        heard_until_ms : where that is the end of all time, how far the feed was heard.
+        """
         if self._stage is not None:
             # So the state keeps only what the next rows need.
             given = self._stage.flush(self._held, watermark_ms)
@@ -98,6 +112,8 @@ class Run:
             oldest = self._stage.oldest(self._held)
             watermark_ms = watermark_ms if oldest is None else min(watermark_ms, oldest)
         for rule, state, found in zip(self._rules, self._states, self._found, strict=True):
+            if heard_until_ms is not None:
+                found += rule.flush(state, heard_until_ms)
             found += rule.flush(state, watermark_ms)
 
     def events(self) -> dict[str, list[Event]]:
@@ -135,8 +151,9 @@ def run_step(
 
 
 def distinct(events: Iterable[Event]) -> list[Event]:
-    """Events sorted by id; of equal ids the first is kept."""
+    """Events sorted by id; of equal ids the first that is not open is kept, else the first."""
     kept: dict[str, Event] = {}
     for event in events:
-        kept.setdefault(event.id, event)
+        if kept.setdefault(event.id, event).open and not event.open:
+            kept[event.id] = event
     return [kept[key] for key in sorted(kept)]

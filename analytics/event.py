@@ -117,6 +117,7 @@ class Event:
     sentence : the finding in words: rule, number, limit.
     departments : who handles it, lead first.
     apart : tells it from events of the same rule, subject and start, where there can be some.
+    open : told while it lasts; the event of the same id that tells its end takes its place.
     """
 
     rule: str
@@ -133,6 +134,7 @@ class Event:
     departments: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     apart: str = ""
+    open: bool = False
 
     @property
     def id(self) -> str:

@@ -2,8 +2,9 @@
 
 ``update`` over a whole history followed by ``flush`` is the batch run; any split of the same rows
 into batches that keeps the order of time gives the same events, byte for byte: an event is fixed at
-the row that completes it, and is not changed by later ones. A kernel has no clock, no files and no
-database: what it must know of the city comes in `References`, made beforehand by
+the row that completes it, and is not changed by later ones. (One that is told while it lasts is
+`open`, and the one of the same id that tells its end takes its place.) A kernel has no clock, no
+files and no database: what it must know of the city comes in `References`, made beforehand by
 `analytics.references`.
 """
 

@@ -91,6 +91,7 @@ def single_movers(
     alerts as a DataFrame of the columns `SCHEMA`: times are ms since 1970 (UTC), geometries WKB.
     """
     chosen = list(only)
+    until = _newest(fixes, said)
     for rule in registry.build(city, references, chosen):
         if rule.compares or rule.feed != "ais":
             raise ValueError(f"rule '{rule.declaration.id}' does not judge vessels one by one")
@@ -100,7 +101,7 @@ def single_movers(
         if not made:
             made.append(registry.build(city, references, chosen))
         columns = _columns(one, two, city.crs)
-        events, _ = run_batches(made[0], [columns], registry.preparation(city))
+        events, _ = run_batches(made[0], [columns], registry.preparation(city), until)
         return _rows([event for found in events.values() for event in found])
 
     left, right = fixes.select(*_FIXES), said.select(*_SAID)
@@ -110,6 +111,15 @@ def single_movers(
 
 def _on_vessels(rules: list[Rule]) -> list[Rule]:
     return [rule for rule in rules if rule.feed == "ais"]
+
+
+def _newest(fixes: DataFrame, said: DataFrame) -> int | None:
+    """Time of the last row of all vessels, ms; None where there is none."""
+    from pyspark.sql import functions as f
+
+    times = fixes.select("t").union(said.select("t"))
+    newest = times.agg(f.max("t").alias("t")).collect()[0]["t"]
+    return None if newest is None else int(newest)
 
 
 def _days(fixes: DataFrame, said: DataFrame, crs: str) -> Iterator[Columns]:

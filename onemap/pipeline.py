@@ -141,9 +141,13 @@ def write_findings(
 
 
 def _write_alerts(unit: Transaction, city: City, events: Sequence[Event], at: datetime) -> int:
-    if not events:
+    # A replay tells again what lasted then; what ended since stands.
+    lasting = tuple(event.id for event in events if event.open)
+    there = set(unit.frame(Query("alert", fids=lasting))["alert_id"]) if lasting else set()
+    fresh = [event for event in events if not (event.open and event.id in there)]
+    if not fresh:
         return 0
-    rows = to_frame(events)
+    rows = to_frame(fresh)
     return unit.upsert(city.layer("alert"), rows, at=at, source="analytics").inserted
 
 

@@ -6,38 +6,54 @@ is longer than ``min_gap_s``, if vessels that go on sending around its beginning
 long less than ``max_per_day`` times in a vessel-day, by what was learned of reception there (see
 `analytics.reception_model`), and if it begins or ends in, or within ``near_m`` of, a zone of
 ``zone_kinds``. Silences that begin in ``exempt_kinds`` (ports), or of a vessel that says it lies at
-anchor or moored, are not told. The event is fixed at the position that ends the silence; without
-anything learned the rule is silent.
+anchor or moored, are not told. Without anything learned the rule is silent.
+
+The event is fixed at the position that ends the silence. A silence that begins near such a zone is
+told while it lasts (`analytics.event.Event.open`): at the moment `due` from which on it is told, if
+the feed was heard beyond that. That event depends on nothing later, so that it is the same whenever
+it is told; if a position ends the silence and it is told as ended, it gives way to that. So that
+nobody is told who sailed out of reach, or moored and switched off: the vessel was under way, and
+straight on from its last position nothing but waters in which its class is received as well, and
+no port, lies within the way that it would have made by then.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import shapely
 from pydantic import Field
 
-from analytics.calendar import city_day
-from analytics.event import Event, Evidence, Measure, above
+from analytics.ahead import places_ahead
+from analytics.calendar import city_day, in_force
+from analytics.detect import END_OF_TIME_MS
+from analytics.event import Event
 from analytics.preparation.devices import NO_STATUS
 from analytics.preparation.statics import Statics
 from analytics.reception_model import RESOLUTION
 from analytics.rule import Columns, Parameters, Rule, State, register
 from analytics.rules.loitering import LYING
-from analytics.tracks import Longs, Tracks, by_mover, distance_m, forget, name_of
-from analytics.vessel_wording import between, duration, knots, told, who
+from analytics.silences import Silence, Told, ended, lasting
+from analytics.tracks import Longs, Tracks, by_mover, forget
 from analytics.vessels import Fix, fixes_at
-from analytics.wording import place
 from analytics.zones import near
 from layers import h3grid
 from layers.text import Text
 
-_SMALLEST = 1e-6
+# Silences that last are told in steps of that length.
+_STEP_S = 300
+# Cells of `RESOLUTION` are some 6 km across.
+_AHEAD_M = 2000.0
+# Places in the record of a vessel: its last position, then these.
+_XY, _NAV, _SEGMENT, _SAID, _DUE = slice(6, 8), 8, 9, 10, 11
+# Of when a silence is due: not looked at yet; never, or told.
+_UNKNOWN, _NEVER = 0, -1
 
 
 class DarkGapParameters(Parameters):
-    """See the module."""
+    """See the module; ``min_speed_mps`` and ``while_it_lasts`` are of silences that last."""
 
     min_gap_s: float = Field(default=3600, ge=600)
     max_per_day: float = Field(default=1e-3, gt=0)
@@ -46,6 +62,8 @@ class DarkGapParameters(Parameters):
     near_m: float = Field(default=5000, ge=0)
     max_gap_s: float = Field(default=86_400, gt=0)
     confidence: float = Field(default=0.75, ge=0, le=1)
+    while_it_lasts: bool = True
+    min_speed_mps: float = Field(default=0.5, ge=0)
 
 
 @register
@@ -63,7 +81,7 @@ class DarkGap(Rule):
         self._exempt = self.references.zones_of(self.parameters.exempt_kinds)
 
     def start(self) -> State:
-        """Nobody was heard; kept by MMSI: its last position, place, status and segment."""
+        """Nobody was heard; kept by MMSI: its last position and what is asked of it later."""
         return {"last": {}}
 
     def update(self, state: State, columns: Columns) -> list[Event]:
@@ -74,11 +92,10 @@ class DarkGap(Rule):
         last, t, segment = state["last"], heard.take("t"), heard.take("segment")
         limit = self.parameters.min_gap_s * 1000
         waits = np.diff(t, prepend=t[0])
-        waits[1:][segment[1:] != segment[:-1]] = 0
         firsts = heard.bounds[:-1]
         held = [last.get(mover) for mover in heard.movers]
         waits[firsts] = [
-            0 if one is None or one[-1] != int(segment[at]) else int(t[at]) - one[0]
+            0 if one is None else int(t[at]) - one[0]
             for one, at in zip(held, firsts.tolist(), strict=True)
         ]
         events = []
@@ -87,115 +104,125 @@ class DarkGap(Rule):
             before = (
                 held[own] if at == heard.bounds[own] else _records(heard, np.array([at - 1]))[0]
             )
-            events.append(self._judge(heard, heard.movers[own], before, at))
+            event = None
+            if before[_SEGMENT] == int(segment[at]):
+                event = self._ended(heard, heard.movers[own], before, at)
+            events.append(event or self._lasting(heard.movers[own], before, int(t[at])))
         last.update(zip(heard.movers, _records(heard, heard.bounds[1:] - 1), strict=True))
         return [event for event in events if event is not None]
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
-        """Forget tracks that no later position belongs to."""
-        forget(state["last"], watermark_ms - self.parameters.max_gap_s * 1000)
-        return []
+        """Tell what lasts, and forget tracks that no later position belongs to."""
+        last, events = state["last"], []
+        # The end of all time says nothing of how long the feed was heard.
+        if watermark_ms < END_OF_TIME_MS:
+            before_ms = watermark_ms - self.parameters.min_gap_s * 1000
+            for mmsi in [mover for mover, record in last.items() if record[0] < before_ms]:
+                event = self._lasting(mmsi, last[mmsi], watermark_ms)
+                if event is not None:
+                    events.append(event)
+                    last[mmsi][_DUE] = _NEVER
+        forget(last, watermark_ms - self.parameters.max_gap_s * 1000)
+        return events
 
-    def _judge(self, heard: Tracks, mmsi: str, before: list[Any], at: int) -> Event | None:
+    def _ended(self, heard: Tracks, mmsi: str, before: list[Any], at: int) -> Event | None:
         p, fix, start = self.parameters, heard.fix(at), Fix(*before[:6])
-        x, y, nav = before[6:9]
         gap = (fix.t - start.t) / 1000
-        days = [city_day(one.t, self.references.zone) for one in (start, fix)]
-        if nav in LYING or not self.applies(np.array(days[:1]))[0] or gap > p.max_gap_s:
-            return None
-        if near(self._exempt, start, (x, y), days[0], 0.0):
+        zones = self._zones(before)
+        if zones is None or gap > p.max_gap_s:
             return None
         row = int(heard.rows[at])
         ends = (float(heard.columns["x"][row]), float(heard.columns["y"][row]))
-        zones = near(self._watched, start, (x, y), days[0], p.near_m)
-        zones += near(self._watched, fix, ends, days[1], p.near_m)
-        cell = int(h3grid.cells_of_points([start.lon], [start.lat], RESOLUTION)[0])
-        own = "b" if nav == NO_STATUS else "a"
-        rate, intervals = self.references.reception.rate(cell, own, gap)
-        if not zones or rate >= p.max_per_day:
+        zones += near(self._watched, fix, ends, city_day(fix.t, self.references.zone), p.near_m)
+        silence = self._silence(mmsi, before, heard.columns["said"][row], zones, gap)
+        if not zones or silence.rate >= p.max_per_day:
             return None
-        said = heard.columns["said"][row]
-        found = (rate, intervals, f"{h3grid.format_cell(cell)}-{own}", sorted(set(zones)))
-        return self._tell(mmsi, f"{mmsi}/{before[-1]}", said, start, fix, found)
+        return self._tell(mmsi, ended(silence, fix))
 
-    def _tell(
-        self,
-        mmsi: str,
-        key: str,
-        said: Statics | None,
-        start: Fix,
-        fix: Fix,
-        found: tuple[float, int, str, list[int]],
-    ) -> Event:
-        p, (rate, intervals, cell, zones) = self.parameters, found
-        # What was learned does not carry further than that.
-        rate = max(rate, _SMALLEST)
-        gap, far = (fix.t - start.t) / 1000, distance_m(start, fix)
-        watched = [self._watched[number] for number in zones]
-        evidence = Evidence(
-            measures=(
-                above("silence", gap, "s", p.min_gap_s),
-                Measure(
-                    "silences_expected_per_vessel_day",
-                    float(f"{rate:.3g}"),
-                    "1/d",
-                    p.max_per_day,
-                    float(f"{p.max_per_day - rate:.3g}"),
-                ),
-                Measure("distance", round(far, 1), "m"),
-                Measure("implied_speed", round(far / gap, 3), "m/s"),
-            ),
-            points=(start.pid, fix.pid),
-            references=(
-                *(zone.reference() for zone in watched),
-                {"layer": "ais_reception", "id": cell, "version": f"{intervals} intervals"},
-            ),
-            quality={**told(said), "track": name_of(key), "intervals_in_cell": intervals},
-            doubts=_DOUBTS,
+    def _lasting(self, mmsi: str, before: list[Any], heard_until_ms: int) -> Event | None:
+        """The silence behind a vessel's last position, if it was due before that time."""
+        if before[_DUE] == _UNKNOWN:
+            before[_DUE] = self._due(before)
+        due = before[_DUE]
+        if due == _NEVER or due >= heard_until_ms:
+            return None
+        said = None if before[_SAID] is None else Statics(*before[_SAID])
+        gap = (due - before[0]) / 1000
+        silence = self._silence(mmsi, before, said, self._zones(before) or [], gap)
+        return self._tell(mmsi, lasting(silence, due), open_still=True)
+
+    def _due(self, before: list[Any]) -> int:
+        """When a silence is longer than reception explains wherever the vessel may be, ms."""
+        p, fix = self.parameters, Fix(*before[:6])
+        moving = fix.sog_mps is not None and fix.cog_deg is not None
+        if not p.while_it_lasts or not moving or (fix.sog_mps or 0.0) < p.min_speed_mps:
+            return _NEVER
+        if not self._zones(before):
+            return _NEVER
+        own, reception = _class_of(before), self.references.reception
+        here = _cell(fix)
+        for gap in np.arange(p.min_gap_s + _STEP_S, p.max_gap_s, _STEP_S).tolist():
+            if reception.rate(here, own, gap)[0] >= p.max_per_day:
+                continue
+            lon, lat = places_ahead(fix, gap, _AHEAD_M)
+            cells = np.unique(h3grid.cells_of_points(lon, lat, RESOLUTION)).tolist()
+            known = all((int(cell), own) in reception.counts for cell in cells)
+            if not known or self._port_on(lon, lat, fix.t):
+                return _NEVER
+            if all(reception.rate(int(cell), own, gap)[0] < p.max_per_day for cell in cells):
+                return fix.t + int(gap * 1000)
+        return _NEVER
+
+    def _port_on(self, lon: Any, lat: Any, t: int) -> bool:
+        day = np.array([city_day(t, self.references.zone)], np.int64)
+        return any(
+            in_force(day, zone.in_force_from, zone.in_force_to)[0]
+            and shapely.intersects_xy(zone.geometry, lon, lat).any()
+            for zone in self._exempt
         )
-        name, when = who(said, mmsi), between(start.t, fix.t, self.references.zone)
-        lasted, where, again = (
-            duration(gap),
-            place(start.lon, start.lat),
-            place(fix.lon, fix.lat),
-        )
-        names = (
-            ", ".join(zone.name_en for zone in watched),
-            "、".join(zone.name_zh for zone in watched),
-        )
-        sentence = Text(
-            en=(
-                f"Suspected switching off: {name.en} was silent for {lasted.en}, {when.en}, in or"
-                f" near {names[0]}; last at {where.en}, again at {again.en}, {far / 1000:,.1f} km"
-                f" away ({knots(far / gap)}). Vessels that go on sending there are not heard for"
-                f" so long {rate:.1g} times a day, limit {p.max_per_day:g}."
-            ),
-            zh=(
-                f"疑似关闭信号：{name.zh}于{when.zh}在{names[1]}或其附近中断{lasted.zh}；"
-                f"中断前位置{where.zh}，恢复位置{again.zh}，相距{far / 1000:,.1f}公里"
-                f"（{knots(far / gap)}）。持续发送的船舶在该处如此长时间未被接收每船日约"
-                f"{rate:.1g}次，限值{p.max_per_day:g}次。"
-            ),
-        )
-        ends = [(start.lon, start.lat), (fix.lon, fix.lat)]
-        line = shapely.LineString(ends) if ends[0] != ends[1] else shapely.Point(ends[0])
-        return self.event(mmsi, (start.t, fix.t), line, p.confidence, evidence, sentence)
+
+    def _zones(self, before: list[Any]) -> list[int] | None:
+        """Watched zones near a last position; None where no silence behind it is told."""
+        start, place = Fix(*before[:6]), tuple(before[_XY])
+        day = city_day(start.t, self.references.zone)
+        if before[_NAV] in LYING or not self.applies(np.array([day]))[0]:
+            return None
+        if near(self._exempt, start, place, day, 0.0):
+            return None
+        return near(self._watched, start, place, day, self.parameters.near_m)
+
+    def _silence(
+        self, mmsi: str, before: list[Any], said: Statics | None, zones: list[int], gap: float
+    ) -> Silence:
+        p, start, own = self.parameters, Fix(*before[:6]), _class_of(before)
+        cell = _cell(start)
+        rate, intervals = self.references.reception.rate(cell, own, gap)
+        watched = [self._watched[number] for number in sorted(set(zones))]
+        return Silence(
+            mmsi, f"{mmsi}/{before[_SEGMENT]}", said, start, watched, rate, intervals,
+            f"{h3grid.format_cell(cell)}-{own}", p.min_gap_s, p.max_per_day, self.references.zone,
+        )  # fmt: skip
+
+    def _tell(self, mmsi: str, told: Told, *, open_still: bool = False) -> Event:
+        span, geometry, evidence, sentence = told
+        confidence = self.parameters.confidence
+        event = self.event(mmsi, span, geometry, confidence, evidence, sentence)
+        return replace(event, open=True) if open_still else event
+
+
+def _class_of(before: list[Any]) -> str:
+    return "b" if before[_NAV] == NO_STATUS else "a"
+
+
+def _cell(fix: Fix) -> int:
+    return int(h3grid.cells_of_points([fix.lon], [fix.lat], RESOLUTION)[0])
 
 
 def _records(tracks: Tracks, places: Longs) -> list[list[Any]]:
     rows, columns = tracks.rows[places], tracks.columns
     more = (columns[name][rows].tolist() for name in ("x", "y", "nav", "segment"))
-    return [[*fix, *rest] for fix, *rest in zip(fixes_at(columns, rows), *more, strict=True)]
-
-
-_DOUBTS = (
-    Text(
-        en="The transponder may have failed, or a receiver been down; compare other vessels at"
-        " that time.",
-        zh="设备故障或接收站停机亦可致中断，请比对同时段其他船舶。",
-    ),
-    Text(
-        en="Reception was learned from all hours and weathers alike.",
-        zh="接收能力由全部时段与天气统计所得，未加区分。",
-    ),
-)
+    said = [None if one is None else list(one) for one in columns["said"][rows].tolist()]
+    return [
+        [*fix, *rest, _UNKNOWN]
+        for fix, *rest in zip(fixes_at(columns, rows), *more, said, strict=True)
+    ]

@@ -18,6 +18,8 @@ Ints = npt.NDArray[np.int64]
 NOISE_M = 5.0
 STORY_NOISE_M = 2.0
 AT_REST_KN = 0.05
+# With so many reports at its end a ship says that it lies still, before it switches off.
+LAST_REPORTS = 2
 ANCHORED = 1
 
 
@@ -75,8 +77,18 @@ def _assemble(
     # Who rests on his way says so; what a story tells of a ship's status stays as it is.
     status = np.where(~quiet & (status == 0) & (motion[:, 0] < AT_REST_KN), ANCHORED, status)
     sog = np.clip(motion[:, 0] + rng.normal(0, 0.1, len(t)), 0, None)
+    sog[_last_of_each(owner, t)] = 0.0
     cog = (motion[:, 1] + rng.normal(0, 2, len(t))) % 360
     heading = np.rint(cog + rng.normal(0, 2, len(t))).astype(np.int64) % 360
     return Reports(
         mmsi, t, lon, lat, sog, cog, np.where(class_b, NO_HEADING, heading), status
     ), owner
+
+
+def _last_of_each(owner: Ints, t: Ints) -> Ints:
+    """Rows of each ship's `LAST_REPORTS`."""
+    order = np.lexsort((t, owner))
+    behind = np.append(np.flatnonzero(np.diff(owner[order])), len(order) - 1)
+    rows = (behind[:, None] - np.arange(LAST_REPORTS)).ravel()
+    # Of a ship with fewer there is the one.
+    return order[rows[owner[order[rows]] == np.repeat(owner[order[behind]], LAST_REPORTS)]]

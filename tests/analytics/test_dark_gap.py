@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import shapely
 
+from analytics.detect import distinct
 from analytics.reception import Learner, to_frame
 from analytics.reception_model import STEPS_S, Counts, Reception
 from analytics.rule import Columns, Rule
-from tests.analytics.columns import ais, references, rule, said, zone
+from tests.analytics.columns import ais, references, rule, said, written, zone
 from tests.analytics.vessels_at_sea import MINUTE, START, found, prepared, straight
 
 M = "412000001"
@@ -76,9 +77,77 @@ def test_far_from_watched_waters_in_port_or_at_anchor_nothing_is_told(heard: Rec
     assert found(checked(heard), silent(150, nav=1)) == []
 
 
-def test_two_vessels_on_one_mmsi_are_no_silence(heard: Reception) -> None:
+def test_two_vessels_on_one_mmsi_do_not_end_each_others_silence(heard: Reception) -> None:
+    name = said(M, START, "A", 70)
+    rows = straight(M, 60, 1.0) + straight(M, 300, 1.0, start=30, y=400_000)
+    assert found(checked(heard), ais(*rows, name)) == []
     rows = straight(M, 60, 1.0) + straight(M, 60, 1.0, start=200, y=400_000)
-    assert found(checked(heard), ais(*rows, said(M, START, "A", 70))) == []
+    (event,) = found(checked(heard), ais(*rows, name))
+    assert event.open and event.end_ms == START + 125 * MINUTE
+    assert found(checked(heard, while_it_lasts=False), ais(*rows, name)) == []
+
+
+OTHER = "412000002"
+
+
+def gone(**more: Any) -> Columns:
+    """A vessel that is not heard again, and another one, far off, that shows the feed goes on."""
+    before = straight(M, 60, 1.0, every=1, **more)
+    rest = straight(OTHER, 3000, 0.1, every=5, y=300_000)
+    return ais(*before, *rest, said(M, START, "HUPUYU00358", 30), said(OTHER, START, "B", 70))
+
+
+def until(columns: Columns, minutes: float) -> Columns:
+    early = columns["t"] <= START + minutes * MINUTE
+    return {name: values[early] for name, values in columns.items()}
+
+
+def test_a_silence_is_told_while_it_lasts(heard: Reception) -> None:
+    assert found(checked(heard), until(gone(), 125)) == []
+    (event,) = found(checked(heard), until(gone(), 130))
+    assert event.open and event.subject == M
+    assert (event.start_ms, event.end_ms) == (START + 60 * MINUTE, START + 125 * MINUTE)
+    assert event.evidence.quality["still_silent"] is True
+    assert "still silent" in event.sentence.en and "尚未恢复" in event.sentence.zh
+    assert len(event.evidence.doubts) == 3
+    # Later it says the same.
+    assert written(found(checked(heard), gone())) == written([event])
+
+
+def test_the_return_takes_the_place_of_what_was_told_before(heard: Reception) -> None:
+    back = straight(M, 60, 1.0, start=500, y=2_000)
+    rows = {"early": until(gone(), 400), "late": ais(*back)}
+    told = found(checked(heard), rows["early"])
+    (event,) = found(checked(heard), *rows.values(), watermarks=[START + 400 * MINUTE])
+    assert told[0].open and not event.open
+    assert event.id == told[0].id
+    assert event.end_ms == START + 500 * MINUTE
+    assert distinct([event, *told]) == distinct([*told, event]) == [event]
+
+
+def test_who_returns_on_another_day_is_told_all_the_same(heard: Reception) -> None:
+    late = straight(M, 60, 1.0, start=1600)
+    (event,) = found(checked(heard), until(gone(), 1600), ais(*late))
+    assert event.open and event.end_ms == START + 125 * MINUTE
+
+
+PORT = zone("port", shapely.box(122.42, 30.75, 122.5, 30.85))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"sog_mps": 0.4}, {"sog_mps": 9.0}, {"sog_mps": float("nan")}, {"nav": 5}, {"x": 200_000}],
+    ids=["may have moored", "leaves what is received", "speed unknown", "moored", "far off"],
+)
+def test_who_may_have_left_or_moored_is_not_told(heard: Reception, more: dict[str, Any]) -> None:
+    assert len(found(checked(heard), gone())) == 1
+    assert found(checked(heard), gone(**more)) == []
+
+
+def test_who_heads_for_a_port_is_not_told(heard: Reception) -> None:
+    assert found(checked(heard, WATCH, PORT), gone()) == []
+    behind = zone("port", shapely.box(122.3, 30.75, 122.38, 30.85))
+    assert len(found(checked(heard, WATCH, behind), gone())) == 1
 
 
 def test_one_silence_does_not_hide_the_next(heard: Reception) -> None:

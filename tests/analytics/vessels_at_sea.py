@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.detect import END_OF_TIME_MS, run_step
+from analytics.detect import END_OF_TIME_MS, distinct, run_step
 from analytics.event import Event
 from analytics.feeds import take
 from analytics.preparation.parameters import PreparationParameters
@@ -48,8 +48,10 @@ def found(checked: Rule, *batches: Columns, watermarks: Iterable[int] = ()) -> l
         more, state = run_step(checked, state, ready, mark)
         events += more
     rest = made.update(load_state(held), take(batches[0], slice(0, 0)))
-    more, _ = run_step(checked, state, rest, END_OF_TIME_MS)
-    return events + more
+    newest = max((int(batch["t"].max()) for batch in batches if len(batch["t"])), default=None)
+    more, state = run_step(checked, state, rest, newest)
+    last, _ = run_step(checked, state, rest, END_OF_TIME_MS)
+    return distinct([*events, *more, *last])
 
 
 def path(
