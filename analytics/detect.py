@@ -31,7 +31,7 @@ def run_batch(rules: Sequence[Rule], columns_by_feed: Mapping[str, Columns]) -> 
             state = rule.start()
             found += rule.update(state, columns)
             if rows(columns):
-                found += rule.flush(state, int(columns["t"].max()))
+                found += rule.flush(state, int(columns["t"].max()) + 1)
             found += rule.flush(state, END_OF_TIME_MS)
     return distinct(found)
 
@@ -65,7 +65,7 @@ def run_batches(
             run.take(batch)
         # Or it would stay while the next one is read.
         del batch
-    run.close(END_OF_TIME_MS, newest)
+    run.close(END_OF_TIME_MS, None if newest is None else newest + 1)
     return run.events(), read
 
 

@@ -161,7 +161,9 @@ class LivePipeline:
     def finish(self, *, at: datetime) -> list[Event]:
         """Tell what the rules hold open at the end of a source; should it go on, it stays open."""
         nothing = ais_columns(FIXES.empty_table(), IDENTITIES.empty_table(), self.city.crs)
-        events = self._detect(nothing, END_OF_TIME_MS)
+        self._flushed_ms = None
+        events = self._detect(nothing, self._watermark_ms)
+        events += self._detect(nothing, END_OF_TIME_MS)
         # That was a look ahead: should the source go on, the rules go on from what is stored.
         self._forget()
         with self.store.transaction() as unit:

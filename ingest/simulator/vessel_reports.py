@@ -91,4 +91,5 @@ def _last_of_each(owner: Ints, t: Ints) -> Ints:
     behind = np.append(np.flatnonzero(np.diff(owner[order])), len(order) - 1)
     rows = (behind[:, None] - np.arange(LAST_REPORTS)).ravel()
     # Of a ship with fewer there is the one.
-    return order[rows[owner[order[rows]] == np.repeat(owner[order[behind]], LAST_REPORTS)]]
+    own = owner[order[rows]] == np.repeat(owner[order[behind]], LAST_REPORTS)
+    return np.asarray(order[rows[own]], np.int64)

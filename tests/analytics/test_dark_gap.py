@@ -103,7 +103,7 @@ def until(columns: Columns, minutes: float) -> Columns:
 
 
 def test_a_silence_is_told_while_it_lasts(heard: Reception) -> None:
-    assert found(checked(heard), until(gone(), 125)) == []
+    assert found(checked(heard), until(gone(), 124)) == []
     (event,) = found(checked(heard), until(gone(), 130))
     assert event.open and event.subject == M
     assert (event.start_ms, event.end_ms) == (START + 60 * MINUTE, START + 125 * MINUTE)

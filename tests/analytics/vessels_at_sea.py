@@ -49,7 +49,7 @@ def found(checked: Rule, *batches: Columns, watermarks: Iterable[int] = ()) -> l
         events += more
     rest = made.update(load_state(held), take(batches[0], slice(0, 0)))
     newest = max((int(batch["t"].max()) for batch in batches if len(batch["t"])), default=None)
-    more, state = run_step(checked, state, rest, newest)
+    more, state = run_step(checked, state, rest, None if newest is None else newest + 1)
     last, _ = run_step(checked, state, rest, END_OF_TIME_MS)
     return distinct([*events, *more, *last])
 
