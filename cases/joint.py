@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import shapely
 
@@ -148,10 +149,19 @@ def conclude_part(
 def findings(task: Row) -> dict[str, list[str]]:
     """Departments by what they concluded; more than one key is a conflict."""
     found: dict[str, list[str]] = {}
-    for part in task["parts"]:
+    for part in parts_of(task):
         if part["state"] == "concluded":
-            found.setdefault(part["finding"], []).append(part["department"])
+            found.setdefault(str(part.get("finding")), []).append(part["department"])
     return found
+
+
+def parts_of(task: Row) -> list[dict[str, Any]]:
+    """Parts of a task; what an import may have put beside them is left out."""
+    return [
+        part
+        for part in task.get("parts") or ()
+        if isinstance(part, dict) and {"department", "state"} <= part.keys()
+    ]
 
 
 def rule(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from cases.actor import Actor
 from cases.case_rows import Row
 from cases.grouping import Group
-from cases.joint import findings
+from cases.joint import findings, parts_of
 from cases.states import TITLES
 from layers import h3grid
 from layers.city import City
@@ -78,7 +78,7 @@ def task_summary(city: City, actor: Actor, row: Row, base: str, at: datetime) ->
         "overdue": bool(row["state"] != "concluded" and due is not None and due < at),
         "lead": next(iter(departments(city, [row.get("department")])), None),
         "unit": None if unit is None else {"code": unit.code, "title": both(unit.title)},
-        "parts": [_part(city, part) for part in row.get("parts") or ()],
+        "parts": [_part(city, part) for part in parts_of(row)],
         "findings": findings(row),
         "members": row.get("members") or [],
         "version": row.get("version") or 0,
@@ -95,11 +95,11 @@ def possible(actor: Actor, row: Row) -> list[Json]:
     if state in ("open", "conflict") and (audience.may("handle") or audience.may("dispatch")):
         found += [
             {"id": "part", "department": part["department"]}
-            for part in row.get("parts") or ()
+            for part in parts_of(row)
             if mine is None or part["department"] in mine
         ]
     if audience.may("dispatch") and (mine is None or row.get("department") in mine):
-        done = all(part["state"] == "concluded" for part in row.get("parts") or ())
+        done = all(part["state"] == "concluded" for part in parts_of(row))
         if state == "conflict":
             found.append({"id": "rule"})
         elif state == "open" and done:

@@ -167,7 +167,7 @@ def test_many_cases_become_one_task_that_a_ruling_ends(office: Office, screen: P
     )
     assert refused.status_code == 403
     enter(screen, office, "chief", "en", "joint")
-    screen.wait("5 cases of kind")
+    screen.wait("5 cases of “")
     screen.tap("Make a joint task")
     shows(screen, "group")
     # One of the five stays a case of its own; four departments share the rest.

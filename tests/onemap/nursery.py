@@ -13,6 +13,7 @@ import signal
 import sys
 
 from onemap import cli
+from onemap.commands import watch  # noqa: F401  (read before, so that no child has to)
 
 
 def main() -> None:
