@@ -126,15 +126,17 @@ async def _play(live: LivePipeline) -> Played:
     port = int(await asyncio.to_thread(sender.stdout.readline))
     source = tcp_lines("127.0.0.1", port, now_ms=_now_ms, attempts=1)
     read, before = 0, time.process_time()
-    async for batch in live_batches(source, live.decoder, now_ms=_now_ms):
-        done = await asyncio.to_thread(live.commit, batch, at=datetime.now(UTC))
-        read += done.tally.read
-        for event in done.events:
-            stored.setdefault(event.subject, time.monotonic())
-        if len(stored) >= _BOATS:
-            break
+    batches = live_batches(source, live.decoder, now_ms=_now_ms)
+    async with contextlib.aclosing(batches):
+        async for batch in batches:
+            done = await asyncio.to_thread(live.commit, batch, at=datetime.now(UTC))
+            read += done.tally.read
+            for event in done.events:
+                stored.setdefault(event.subject, time.monotonic())
+            if len(stored) >= _BOATS:
+                break
     spent = time.process_time() - before
-    await source.aclose()
+    # The rest is read and dropped, so that the sender comes to its end.
     told, _ = await asyncio.to_thread(sender.communicate)
     return Played(json.loads(told), stored, read, spent)
 
