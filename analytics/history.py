@@ -6,8 +6,9 @@ a few hours; rows of layers come by number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import Protocol
 
 import geopandas as gpd
 import pyarrow.compute as pc
@@ -15,6 +16,8 @@ import pyarrow.compute as pc
 from analytics import feeds
 from analytics.rule import Columns
 from layers.positions import PositionStore
+from layers.query import Query, TimeInterval
+from layers.store.tables import instant_of
 
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
@@ -23,7 +26,14 @@ ROWS_AT_ONCE = 50_000
 _FIXES = ["lon", "lat", "sog_mps", "cog_deg", "nav", "quality"]
 _TRUCK_FIXES = [*_FIXES, "acc", "receiver", "recorder_mps", "mileage_m"]
 # Of a weighing, what the feed of trucks tells.
-WEIGHED = ("record_id", "station_id", "plate", "time", "gross_kg", "error_share")
+_WEIGHED = ("record_id", "station_id", "plate", "time", "gross_kg", "error_share")
+
+
+class Frames(Protocol):
+    """A store, or what a reader sees of one."""
+
+    def frame(self, query: Query) -> gpd.GeoDataFrame:
+        """Rows of a query."""
 
 
 def vessel_batches(
@@ -53,7 +63,7 @@ def _columns(positions: PositionStore, crs: str, start_ms: int, end_ms: int) -> 
 
 def truck_batches(
     positions: PositionStore,
-    weighings: Callable[[int, int], gpd.GeoDataFrame],
+    source: Frames,
     crs: str,
     start_ms: int | None = None,
     end_ms: int | None = None,
@@ -62,7 +72,7 @@ def truck_batches(
 
     Parameters
     ----------
-    weighings : rows of the ``weighing`` layer in a half-open span of UTC ms; at least `WEIGHED`.
+    source : of the layer ``weighing``.
     crs : projected CRS of the city.
     start_ms, end_ms : half-open span of UTC ms; None is open.
     """
@@ -77,7 +87,13 @@ def truck_batches(
                 until = min(since + _QUARTER_MS, end)
                 t = pc.field("t")
                 some = fixes.filter((t >= since) & (t < until))
-                yield feeds.gps_columns(some, weighings(since, until), crs)
+                yield feeds.gps_columns(some, weighings(source, since, until), crs)
+
+
+def weighings(source: Frames, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
+    """What the feed of trucks reads of the layer ``weighing`` in a half-open span of UTC ms."""
+    span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
+    return source.frame(Query("weighing", time=span, properties=_WEIGHED))
 
 
 def row_batches(feed: str, frames: Iterable[gpd.GeoDataFrame], crs: str) -> Iterator[Columns]:

@@ -8,7 +8,7 @@ deterministic ids; state and offset stand in the same transaction.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -24,8 +24,7 @@ from analytics.detect import END_OF_TIME_MS
 from analytics.event import Event
 from analytics.feeds import ais_columns
 from analytics.reference_rows import load_references, state_of_layers
-from analytics.rule import Columns, State
-from analytics.state import Parts
+from analytics.rule import Columns
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore
 from layers.city import City
@@ -36,6 +35,7 @@ from layers.store import Store
 from onemap.home import Home
 from onemap.live_last import LastPositions
 from onemap.pipeline import write_findings
+from onemap.rule_states import RuleStates
 
 FEED = "ais"
 # Positions may be this much older than the watermark at which last positions were written.
@@ -93,7 +93,7 @@ class LivePipeline:
         if self.rules is not None and others:
             raise OnemapError(f"{', '.join(others)}: not a rule on AIS; onemap detect runs it")
         self._positions = PositionStore(self.home.positions)
-        self._held: dict[str, Parts] = {}
+        self._states = RuleStates(self.store)
         self._read: dict[str, bytes] = {}
         self._watermark_ms: int | None = None
         self._flushed_ms: int | None = None
@@ -142,8 +142,7 @@ class LivePipeline:
         with self.store.transaction() as unit:
             alerts, cases = write_findings(unit, self.city, events, at=at)
             last_ms = self._last.write(unit, batch.watermark_ms, at=at)
-            for name, parts in self._held.items():
-                unit.put_parts(name, *parts.difference())
+            self._states.put(unit)
             read = {part: own for part, own in batch.state.items() if self._read.get(part) != own}
             unit.put_parts(self._decoder, read, self._read.keys() - batch.state.keys())
             kept = {
@@ -191,14 +190,14 @@ class LivePipeline:
 
     def _detect(self, columns: Columns, watermark_ms: int | None) -> list[Event]:
         closing = self._closing(watermark_ms)
-        held = self._state(self._prepared, self._stage.start)
+        held = self._states.get(self._prepared, self._stage.start)
         if closing is not None:
             self._stage.flush(held, closing)
         columns = self._stage.update(held, columns)
         events: list[Event] = []
         for rule in self._rules:
             name = self._name(rule.declaration.id, rule.declaration.version)
-            state = self._state(name, rule.start)
+            state = self._states.get(name, rule.start)
             events += rule.update(state, columns)
             if closing is not None:
                 events += rule.flush(state, closing)
@@ -213,14 +212,8 @@ class LivePipeline:
         return watermark_ms
 
     def _forget(self) -> None:
-        self._held.clear()
+        self._states.forget()
         self._flushed_ms = None
-
-    def _state(self, name: str, start: Callable[[], State]) -> State:
-        """A state in memory, or as it is stored."""
-        if name not in self._held:
-            self._held[name] = Parts(self.store.parts(name), start())
-        return self._held[name].state
 
     def _name(self, *parts: str) -> str:
         return ":".join(("live", self.feed, *parts))

@@ -25,16 +25,17 @@ from analytics.content import content_version
 from analytics.detect import Run
 from analytics.event import Event
 from analytics.feeds import gps_columns
+from analytics.history import weighings
 from analytics.reference_rows import ROADS, load_references, state_of_layers
 from analytics.roads.stage import RoadMatching
-from analytics.rule import RULES, State
-from analytics.state import Parts
+from analytics.rule import RULES
 from layers.city import City
 from layers.errors import OnemapError
 from layers.positions import TRUCK_FIXES, PositionStore, each_once
 from layers.store import Store
 from onemap.home import Home
-from onemap.pipeline import weighings, write_findings
+from onemap.pipeline import write_findings
+from onemap.rule_states import RuleStates
 
 FEED = "gps"
 LATENESS_S, EVERY_S = 120.0, 5.0
@@ -110,7 +111,7 @@ class TruckWatch:
                 "with --no-rules positions are only kept"
             ) from failure
         self._positions = PositionStore(home.positions)
-        self._held: dict[str, Parts] = {}
+        self._states = RuleStates(store)
         self._read_rules()
         stored = store.state(_NAME)
         self._since: int | None = None if stored is None else orjson.loads(stored)["since_ms"]
@@ -218,12 +219,11 @@ class TruckWatch:
             events = [event for told in run.events().values() for event in told]
             with self.store.transaction() as unit:
                 alerts, cases = write_findings(unit, self.city, events, at=self._now())
-                for name, parts in self._held.items():
-                    unit.put_parts(name, *parts.difference())
+                self._states.put(unit)
                 unit.put_state(_NAME, self._packed(until))
         except BaseException:
             # What the rules hold in memory is ahead of what is stored.
-            self._held.clear()
+            self._states.forget()
             raise
         self._since = until
         self._report(Judged(tuple(events), alerts, cases, late))
@@ -231,17 +231,12 @@ class TruckWatch:
     def _run(self) -> Run:
         """The rules with their states, as they are in memory or stored."""
         content = self._stage.parameters.model_dump(mode="json")
-        held = self._state(self._name("matching", content_version(content)), self._stage.start)
+        held = self._states.get(self._name("matching", content_version(content)), self._stage.start)
         states = [
-            self._state(self._name(rule.declaration.id, rule.declaration.version), rule.start)
+            self._states.get(self._name(rule.declaration.id, rule.declaration.version), rule.start)
             for rule in self._rules
         ]
         return Run(self._rules, self._stage, held, states)
-
-    def _state(self, name: str, start: Callable[[], State]) -> State:
-        if name not in self._held:
-            self._held[name] = Parts(self.store.parts(name), start())
-        return self._held[name].state
 
     def _name(self, *parts: str) -> str:
         # States tell roads by their numbers: with other roads they begin anew.

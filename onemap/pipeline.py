@@ -7,24 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 
 from analytics import evaluate as scoring
 from analytics import reception, registry
 from analytics.detect import run_batches
 from analytics.event import Event, to_frame
-from analytics.history import ROWS_AT_ONCE, WEIGHED, row_batches, truck_batches, vessel_batches
+from analytics.history import ROWS_AT_ONCE, row_batches, truck_batches, vessel_batches
 from analytics.reference_rows import load_references
 from analytics.rule import Columns, Rule
 from analytics.rules.dark_gap import DarkGap
 from cases.opening import write_cases
 from layers.city import City
 from layers.positions import PositionStore
-from layers.query import Query, SortKey, TimeInterval
+from layers.query import Query, SortKey
 from layers.store import Store
 from layers.store.base import Transaction
-from layers.store.tables import instant_of
 from onemap.home import Home
 from onemap.terminal import Report
 
@@ -113,23 +111,10 @@ def batches(city: City, store: Store, home: Home, feed: str) -> Iterator[Columns
     if feed == "ais":
         yield from vessel_batches(PositionStore(home.positions), city.crs)
     elif feed == "gps":
-        yield from _trucks(city, store, home)
+        yield from truck_batches(PositionStore(home.positions), store, city.crs)
     elif feed in store.layers():
         frames = store.frames(Query(feed, sort=(SortKey("time"),)), size=ROWS_AT_ONCE)
         yield from row_batches(feed, frames, city.crs)
-
-
-def _trucks(city: City, store: Store, home: Home) -> Iterator[Columns]:
-    def weighed(start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-        return weighings(store, start_ms, end_ms)
-
-    yield from truck_batches(PositionStore(home.positions), weighed, city.crs)
-
-
-def weighings(store: Store, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-    """What trucks' feeds read of the layer ``weighing`` in a half-open span of UTC ms."""
-    span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
-    return store.frame(Query("weighing", time=span, properties=WEIGHED))
 
 
 def write_findings(

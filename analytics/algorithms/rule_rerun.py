@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -33,7 +32,6 @@ from analytics.reference_rows import load_references
 from analytics.rule import Columns, Rule
 from analytics.table import FEATURES, Table
 from layers.query import Query, SortKey, TimeInterval
-from layers.store.tables import instant_of
 from layers.text import Text
 
 _HOUR_MS = 3_600_000
@@ -124,17 +122,11 @@ def _batches(reader: Reader, rule: Rule, inputs: RuleRerunInputs) -> Iterator[Co
     if rule.feed == "ais":
         yield from vessel_batches(reader.all_positions(), crs, _ms(start), _ms(end))
     elif rule.feed == "gps":
-        weighings = partial(_weighings, reader)
-        yield from truck_batches(reader.all_positions(), weighings, crs, _ms(start), _ms(end))
+        yield from truck_batches(reader.all_positions(), reader, crs, _ms(start), _ms(end))
     elif rule.feed in reader.layers():
         span = TimeInterval(start, end - pd.Timedelta(milliseconds=1))
         query = Query(rule.feed, time=span, sort=(SortKey("time"),))
         yield from row_batches(rule.feed, reader.frames(query, ROWS_AT_ONCE), crs)
-
-
-def _weighings(reader: Reader, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-    span = TimeInterval(instant_of(start_ms), instant_of(end_ms - 1))
-    return reader.frame(Query("weighing", time=span))
 
 
 def _told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +18,15 @@ class RecentFixes:
     old: set[str] = field(default_factory=set)
     new: set[str] = field(default_factory=set)
 
-    def fresh(self, fixes: pa.Table) -> pa.Table:
+    def keep(self, fixes: pa.Table, keep: Callable[[pa.Table], object]) -> int:
+        """Hand fixes that did not come before on to be kept, and remember them; how many."""
+        fresh = self._fresh(fixes)
+        if fresh.num_rows:
+            keep(fresh)
+        self._add(fresh)
+        return int(fresh.num_rows)
+
+    def _fresh(self, fixes: pa.Table) -> pa.Table:
         """Fixes that are not among them, each where it first came."""
         ids = fixes["pid"].to_pylist()
         mask, seen = np.ones(len(ids), bool), set()
@@ -27,7 +36,7 @@ class RecentFixes:
             seen.add(pid)
         return fixes if mask.all() else fixes.filter(pa.array(mask))
 
-    def add(self, fixes: pa.Table) -> None:
+    def _add(self, fixes: pa.Table) -> None:
         """Remember fixes that were kept."""
         self.new.update(fixes["pid"].to_pylist())
         if len(self.new) > _REMEMBERED:

@@ -157,8 +157,6 @@ class TerminalIntake:
     def keep(self, heard: Heard) -> None:
         """Keep a batch: when this returns, all of it is kept."""
         batch = self._decoder.decode(heard.reports)
-        fixes = self._recent.fresh(batch.fixes)
-        again = batch.fixes.num_rows - fixes.num_rows
         rejects = heard.rejects + batch.rejects
         if rejects:
             about = Input(FEED, f"{SOURCE}-{self._now():%Y-%m-%d}", "0" * 16)
@@ -167,8 +165,7 @@ class TerminalIntake:
             self._kept |= heard.plates
             with self._store.transaction() as unit:
                 unit.put_state(_PLATES, orjson.dumps(self._kept))
-        if fixes.num_rows:
-            self._on_batch(fixes)
-        self._recent.add(fixes)
-        accepted = heard.accepted + Counter(position=fixes.num_rows, duplicate=again)
+        fresh = self._recent.keep(batch.fixes, self._on_batch)
+        again = batch.fixes.num_rows - fresh
+        accepted = heard.accepted + Counter(position=fresh, duplicate=again)
         self.tally.add(Tally(accepted, Counter(reject.reason for reject in rejects)))

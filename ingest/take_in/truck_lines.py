@@ -67,14 +67,10 @@ class LineIntake:
 
     def _chunk(self, chunk: Chunk) -> None:
         batch = self._decoder.decode(chunk)
-        fixes = self._recent.fresh(batch.fixes)
         if batch.rejects:
             about = Input(FEED, f"{_NAME}-{self._now():%Y-%m-%d}", "0" * 16)
             self._rejects.append(about, batch.rejects)
-        if fixes.num_rows:
-            self._on_batch(fixes)
-        self._recent.add(fixes)
-        again = batch.fixes.num_rows - fixes.num_rows
+        again = batch.fixes.num_rows - self._recent.keep(batch.fixes, self._on_batch)
         told = batch.tally.accepted + Counter(duplicate=again)
         told["position"] -= again
         self.tally.add(Tally(told, batch.tally.rejected))

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from analytics.history import truck_batches
 from layers.positions import FIXES, PositionStore
+from layers.query import Query
 from tests.analytics.columns import CRS, at, frame, weighing
 
 HOUR = 3_600_000
@@ -42,12 +43,13 @@ def test_trucks_come_by_quarters_of_a_day_with_their_weighings(tmp_path: Path) -
         for record, hour in (("r1", 13.0), ("r2", 6 - 1 / HOUR))
     ]
 
-    def between(start_ms: int, end_ms: int) -> gpd.GeoDataFrame:
-        rows = frame(weighed)
-        t = np.array([int(one.timestamp() * 1000) for one in rows["time"]])
-        return rows[(t >= start_ms) & (t < end_ms)]
+    class Weighed:
+        def frame(self, query: Query) -> gpd.GeoDataFrame:
+            rows = frame(weighed)
+            assert query.layer == "weighing" and query.time is not None
+            return rows[(rows["time"] >= query.time.start) & (rows["time"] <= query.time.end)]
 
-    batches = [batch for batch in truck_batches(positions, between, CRS) if len(batch["t"])]
+    batches = [batch for batch in truck_batches(positions, Weighed(), CRS) if len(batch["t"])]
     told = [[(int(t) - START) / HOUR for t in batch["t"]] for batch in batches]
     assert [len(one) for one in told] == [3, 1, 1, 1, 1]
     assert sorted(hour for one in told for hour in one) == sorted([*hours, 13.0, 6 - 1 / HOUR])
