@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from analytics import registry
 from analytics.detect import run_batches
 from analytics.reference_rows import load_references
-from analytics.rule import Columns, rows
+from benchmarks.passes import peak_mb, timed
 from layers.city import City
 from layers.store import open_store
 from onemap.home import Home
@@ -72,40 +70,23 @@ def run_pass(path: Path) -> list[dict[str, Any]]:
     first = next(batches(city, store, home, "gps"))
     run_batches(rules, [{name: values[:_WARM_ROWS] for name, values in first.items()}], stage)
     del first
-    before, built, read = _peak_mb(), [0.0], [0]
-
-    def timed() -> Iterator[Columns]:
-        given = batches(city, store, home, "gps")
-        while True:
-            begin = time.perf_counter()
-            columns = next(given, None)
-            built[0] += time.perf_counter() - begin
-            if columns is None:
-                return
-            read[0] += rows(columns)
-            yield columns
-            del columns
-
+    before, built = peak_mb(), list[float]()
     start, spent = time.perf_counter(), time.process_time()
-    events, _ = run_batches(rules, timed(), stage)
+    events, read = run_batches(rules, timed(batches(city, store, home, "gps"), built), stage)
     passed, spent = time.perf_counter() - start, time.process_time() - spent
     count = sum(len(found) for found in events.values())
-    data = f"{read[0]:,} rows, {len(rules)} rules, {count:,} events; {before} MB before"
+    data = f"{read:,} rows, {len(rules)} rules, {count:,} events; {before} MB before"
     timings = {
         "references loaded": loaded,
-        "columns of the pass": built[0],
-        "matching and all rules": passed - built[0],
-        "the whole pass, for a million rows": passed * 1e6 / read[0],
-        "processor time of it, for a million rows": spent * 1e6 / read[0],
+        "columns of the pass": sum(built),
+        "matching and all rules": passed - sum(built),
+        "the whole pass, for a million rows": passed * 1e6 / read,
+        "processor time of it, for a million rows": spent * 1e6 / read,
     }
     return [
-        {"what": what, "data": data, "value": round(value, 2), "unit": "s", "peak_mb": _peak_mb()}
+        {"what": what, "data": data, "value": round(value, 2), "unit": "s", "peak_mb": peak_mb()}
         for what, value in timings.items()
     ]
-
-
-def _peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ on disk by then, and loading it is not counted.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from analytics.reception import Learner
 from analytics.references import References, RegisterEntry, VesselRegister, marine_zone
 from analytics.rule import Columns, rows
 from analytics.tracks import Tracks, tracks_of
+from benchmarks.passes import peak_mb, timed
 from benchmarks.traffic import FIXES_IN_ALL, START_MS, VESSELS, make_traffic
 from layers.city import City
 from layers.positions import PositionStore
@@ -79,19 +79,6 @@ def _date(value: Any) -> Any:
     return None if pd.isna(value) else pd.Timestamp(value).date()
 
 
-def days(positions: PositionStore, crs: str, spent: list[float]) -> Iterator[Columns]:
-    """Columns of a UTC day each, as the pipeline reads them; what that took is added to a list."""
-    batches = vessel_batches(positions, crs)
-    while True:
-        start = time.perf_counter()
-        columns = next(batches, None)
-        spent.append(time.perf_counter() - start)
-        if columns is None:
-            return
-        yield columns
-        del columns
-
-
 def one_pass(city: City, known: References, batches: Iterator[Columns]) -> int:
     """Run all rules on vessels once, the preparation included; the number of events."""
     rules = [rule for rule in registry.build(city, known) if rule.feed == "ais"]
@@ -123,17 +110,6 @@ def row(
         "ratio": None if peer is None else round(value / peer[1], 1),
         "peak_mb": peak_mb(),
     }
-
-
-def peak_mb() -> int:
-    """Largest memory of this process so far."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # What getrusage tells of a process that another started includes its parent's.
-        said = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return round(int(said["VmHWM"].split()[0]) * 1024 / 1e6)
-    scale = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e6)
 
 
 def peers(tracks: Tracks, city: City) -> dict[str, tuple[str, float]]:
@@ -265,7 +241,7 @@ def run_pass(folder: Path) -> list[dict[str, Any]]:
     one_pass(city, known, iter([few]))
     before, built = peak_mb(), [0.0]
     start = time.perf_counter()
-    count = one_pass(city, known, days(positions, city.crs, built))
+    count = one_pass(city, known, timed(vessel_batches(positions, city.crs), built))
     spent = time.perf_counter() - start - sum(built)
     more = f", {count:,} events; {before} MB before"
     return [
