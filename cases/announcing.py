@@ -65,8 +65,7 @@ def tell_givers(unit: Transaction, city: City, entries: Sequence[Row]) -> int:
 
 
 def _status(city: City, entry: Row, kept: Row, peer: Peer, node: str) -> Notice:
-    tells = process_of(city).action(entry["action"]).tells
-    public = any(telling.whom == "reporter" for telling in tells)
+    public = process_of(city).action(entry["action"]).tells_any("reporter")
     # The id of a taken hand-over begins with who handed it over.
     exchange = kept["exchange_id"].removeprefix(f"in.{peer.id}.")
     document = {

@@ -155,7 +155,7 @@ def _joined(title: str, why: str, between: str) -> str:
 def _said(source: Reader, city: City, cases: Sequence[str]) -> dict[str, str]:
     """Last words of the log that are meant for the reporter, by case."""
     process = process_of(city)
-    told = [a.id for a in process.actions if any(t.whom == "reporter" for t in a.tells)]
+    told = [a.id for a in process.actions if a.tells_any("reporter")]
     found: dict[str, str] = {}
     if not told:
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from cases.case_rows import Row
 from cases.messages import Message, messages
@@ -37,25 +38,35 @@ def notices_of(
     row : the case after the step; ``entry`` its entry in the log.
     """
     action = process_of(city).action(entry["action"])
-    if not any(telling.whom in OUTSIDE for telling in action.tells):
+    if not action.tells_any(*OUTSIDE):
         return []
-    found = []
-    for message in messages(city, action, row, entry):
-        for channel, recipient in _ways(unit, declared, message):
-            notice = compose(
-                declared, message.template, channel=channel, recipient=recipient,
-                about=message.about, occasion=message.occasion, fields=message.fields,
-                language=None, at=entry["at"],
-            )  # fmt: skip
-            found.append(arrived(declared, notice))
-    return found
+    return [
+        notice_of(declared, message, *way, language=None, at=entry["at"])
+        for message in messages(city, action, row, entry)
+        for way in _ways(unit, declared, message)
+    ]
 
 
-def arrived(declared: NoticeDeclaration, notice: Notice) -> Notice:
-    """A notice as it is once written: the inbox lies in the store, what is there has arrived."""
-    if notice.channel != declared.inbox:
-        return notice
-    return replace(notice, status="sent", sent=notice.created)
+def notice_of(
+    declared: NoticeDeclaration,
+    message: Message,
+    channel: str,
+    recipient: str,
+    *,
+    language: str | None,
+    at: datetime,
+) -> Notice:
+    """Notice of a message, as it is once written: what is in the inbox of the store has arrived.
+
+    Parameters
+    ----------
+    channel, recipient, language, at : see `cases.notices.compose`.
+    """
+    notice = compose(
+        declared, message.template, channel=channel, recipient=recipient, about=message.about,
+        occasion=message.occasion, fields=message.fields, language=language, at=at,
+    )  # fmt: skip
+    return replace(notice, status="sent", sent=at) if channel == declared.inbox else notice
 
 
 def _ways(

@@ -70,6 +70,10 @@ class Action(_Declared):
     effect: Effect | None = None
     tells: tuple[Telling, ...] = ()
 
+    def tells_any(self, *whom: Whom) -> bool:
+        """Whether one of some is told of it."""
+        return any(telling.whom in whom for telling in self.tells)
+
 
 class Limit(_Declared):
     """How long a case may stay in a state.

@@ -16,7 +16,7 @@ from typing import Literal
 from cases.case_rows import CASE
 from cases.case_tallies import HELD, SUBJECT, median_s
 from cases.refusals import IncompleteError, NotAllowedError
-from cases.units import WHOLE, Units, units_of
+from cases.units import WHOLE, Units, beyond, units_of
 from layers.access import Audience
 from layers.city import City
 from layers.query import Query
@@ -162,9 +162,7 @@ def _roots(units: Units, audience: Audience, unit: str | None) -> list[str]:
         return roots
     allowed = WHOLE in roots or any(unit == one or units.is_below(unit, one) for one in roots)
     if not allowed or not units.knows(unit):
-        raise NotAllowedError(
-            Text(en=f"unit '{unit}' is not within yours", zh=f"单元“{unit}”不在您的管辖范围内")
-        )
+        raise beyond(unit)
     return [unit]
 
 

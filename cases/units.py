@@ -94,9 +94,7 @@ class Units:
         mark = self._prefixes.get(unit)
         mine = scope.jurisdictions
         if mark is None or (mine is not None and not mark.startswith(mine)):
-            raise NotAllowedError(
-                Text(en=f"unit '{unit}' is not within yours", zh=f"单元“{unit}”不在您的管辖范围内")
-            )
+            raise beyond(unit)
         return replace(scope, jurisdictions=(mark,))
 
     def level(self, scope: Scope) -> Level:
@@ -105,6 +103,12 @@ class Units:
         if scope.jurisdictions is None or not levels:
             return LEVELS[0] if scope.jurisdictions is None else LEVELS[-1]
         return min(levels, key=LEVELS.index)
+
+
+def beyond(unit: str) -> NotAllowedError:
+    """Refusal of a unit that is not within one's own."""
+    text = Text(en=f"unit '{unit}' is not within yours", zh=f"单元“{unit}”不在您的管辖范围内")
+    return NotAllowedError(text)
 
 
 @lru_cache(maxsize=16)

@@ -86,11 +86,8 @@ def _act(request: Request, body: Json) -> Response:
     asked.refuse_parameters()
     actor, now = actor_of(asked), datetime.now(UTC)
     known_only(body, "where", "why", "photos", "details", "expectedVersion")
-    case = request.path_params["case"]
-    action = request.path_params.get("action", "verify")
+    case, action = case_asked(asked), request.path_params.get("action", "verify")
     catalogue, photos = asked.catalogue, photos_of(body)
-    if not catalogue.audience.sees(catalogue.city.layer(CASE)) or not case.isprintable():
-        raise UnknownCaseError(case[:200])
     if not _ACTION.fullmatch(action):
         raise IncompleteError("action", Text(en="no such action", zh="没有这一操作"))
     key, where = idempotency_key(request, needed=False), place_of(body)
@@ -106,6 +103,14 @@ def _act(request: Request, body: Json) -> Response:
         )  # fmt: skip
         document = answer_of(asked, actor, unit, done, now)
     return data_answer(document, JSON)
+
+
+def case_asked(asked: Asked) -> str:
+    """Id of the case that is to be acted on; UnknownCaseError for who sees no cases."""
+    catalogue, case = asked.catalogue, asked.request.path_params["case"]
+    if not catalogue.audience.sees(catalogue.city.layer(CASE)) or not case.isprintable():
+        raise UnknownCaseError(case[:200])
+    return str(case)
 
 
 def answer_of(asked: Asked, actor: Actor, unit: Transaction, done: Acted, now: datetime) -> Json:

@@ -10,18 +10,16 @@ from starlette.responses import Response
 
 from cases.candidates import candidates
 from cases.dispatch import Candidate
-from cases.refusals import NotAllowedError, UnknownCaseError
+from cases.refusals import NotAllowedError
 from layers.city import City
 from layers.text import Text
 from ogc_server.access.entrance import Entrance
 from ogc_server.answers import data_answer
 from ogc_server.asked import Asked
 from ogc_server.casework.documents import both
-from ogc_server.casework.reading import seen_row
+from ogc_server.casework.reading import needed_row
 from ogc_server.casework.who import actor_of, entrance_of
 from ogc_server.features import JSON
-
-_LONGEST_ID = 200
 
 
 def ranked(request: Request) -> Response:
@@ -30,9 +28,7 @@ def ranked(request: Request) -> Response:
     asked.refuse_parameters()
     actor, key = actor_of(asked), request.path_params["case"]
     catalogue = asked.catalogue
-    row = seen_row(catalogue, key)
-    if row is None:
-        raise UnknownCaseError(key[:_LONGEST_ID])
+    row = needed_row(catalogue, key)
     if not actor.audience.may("dispatch"):
         text = Text(en="candidates are for who may dispatch", zh="仅派遣人员可查看处置人选")
         raise NotAllowedError(text)

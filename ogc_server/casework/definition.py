@@ -18,6 +18,10 @@ _PLACE: Part = {"type": "array", "items": {"type": "number"}, "minItems": 2, "ma
 TEXTS: Part = {"type": "array", "items": TEXT}
 _REFUSALS = ("400", "401", "403", "404", "409", "413", "415", "422", "500")
 
+IDEMPOTENCY_KEY: Part = {
+    "name": "Idempotency-Key", "in": "header", "schema": TEXT, "required": False,
+}  # fmt: skip
+
 
 def definition(catalogue: Catalogue, language: str) -> Definition:
     """All of it for who sees cases, nothing for others."""
@@ -25,7 +29,7 @@ def definition(catalogue: Catalogue, language: str) -> Definition:
         return Definition()
     case, action = path_parameter("case"), path_parameter("action")
     near = query_parameter("near", "lon,lat that distances are taken from.", _PLACE)
-    key = {"name": "Idempotency-Key", "in": "header", "schema": TEXT, "required": False}
+    key = IDEMPOTENCY_KEY
     return Definition(
         paths={
             "/cases": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cases.case_rows import TASK
 from ogc_server.block import Definition
 from ogc_server.casework.definition import (
+    IDEMPOTENCY_KEY,
     TEXT,
     TEXTS,
     Part,
@@ -22,7 +23,7 @@ def definition(catalogue: Catalogue, language: str) -> Definition:
     if not catalogue.audience.sees(catalogue.city.layer(TASK)):
         return Definition()
     unit = query_parameter("unit", "Code of a unit within one's own.", TEXT)
-    key = {"name": "Idempotency-Key", "in": "header", "schema": TEXT, "required": True}
+    key = IDEMPOTENCY_KEY | {"required": True}
     task, action = path_parameter("task"), path_parameter("action")
     return Definition(
         paths={

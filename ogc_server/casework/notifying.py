@@ -7,8 +7,8 @@ from datetime import datetime
 
 from cases.case_rows import Row
 from cases.messages import Message
-from cases.notices import NoticeDeclaration, compose
-from cases.people_told import OUTSIDE, arrived
+from cases.notices import NoticeDeclaration
+from cases.people_told import OUTSIDE, notice_of
 from layers.access import Audience, Right
 from layers.city import City
 from layers.errors import OnemapError
@@ -48,11 +48,7 @@ def tell(
         if inbox is None or message.whom in OUTSIDE:
             continue
         for name in _names(city, entrance, row, message, at):
-            notice = compose(
-                declared, message.template, channel=inbox, recipient=name, about=message.about,
-                occasion=message.occasion, fields=message.fields, language=language, at=at,
-            )  # fmt: skip
-            made.append(arrived(declared, notice))
+            made.append(notice_of(declared, message, inbox, name, language=language, at=at))
     unit.put_notices(made)
     return made
 

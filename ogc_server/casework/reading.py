@@ -88,8 +88,7 @@ def chain(request: Request) -> Response:
     asked.refuse_parameters()
     actor_of(asked)
     key = request.path_params["case"]
-    if seen_row(asked.catalogue, key) is None:
-        raise UnknownCaseError(key[:_LONGEST_ID])
+    needed_row(asked.catalogue, key)
     found = case_log.verify(asked.catalogue.store, key)
     return data_answer(asdict(found) | {"case": key, "whole": found.whole}, JSON)
 
@@ -119,6 +118,14 @@ def seen_row(catalogue: Catalogue, key: str) -> Row | None:
     if not catalogue.audience.sees(catalogue.city.layer(CASE)):
         return None
     return _row(catalogue, key, catalogue.audience.scope)
+
+
+def needed_row(catalogue: Catalogue, key: str) -> Row:
+    """Row of a case that the reader may see; UnknownCaseError where there is none for him."""
+    row = seen_row(catalogue, key)
+    if row is None:
+        raise UnknownCaseError(key[:_LONGEST_ID])
+    return row
 
 
 def reported_row(catalogue: Catalogue, key: str, name: str) -> Row | None:
