@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +13,10 @@ import pytest
 import shapely
 
 from cases.case_log import verify
-from layers.accounts import Accounts
-from layers.city import City
-from layers.roles import Account
-from ogc_server import PUBLIC, create_app
-from ogc_server.access.entrance import Entrance
 from tests.clients import pages
 from tests.clients.phone import Phone
-from tests.served import running
-from tests.test_stories import DOOR, Place, seen, street
+from tests.clients.staff import READY, Staff
+from tests.test_stories import DOOR, seen, street
 
 pytestmark = [pytest.mark.client, pytest.mark.xdist_group("web")]
 KIND = "0504"
@@ -35,29 +29,11 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "town": {"role": "duty_desk", "jurisdictions": ("310115132",)},
 }
 STATIC = Path(__file__).parents[2] / "ogc_server" / "static" / "desk"
-READY = 'document.documentElement.dataset.ready === "yes"'
 MAPPED = "document.querySelector('.map').dataset.ready === 'yes'"
 
 
-class Office:
-    """A server over a city, and people with accounts."""
-
-    def __init__(self, place: Place) -> None:
-        self.place, self.url = place, ""
-        accounts = Accounts(place.folder)
-        self.secrets = {}
-        for name, told in PEOPLE.items():
-            accounts.put(Account(name=name, **told))
-            self.secrets[name] = accounts.new_secret(name)
-        entrance = Entrance(accounts, place.city.roles, alone=PUBLIC)
-        self.app = create_app(place.city, place.store, entrance=entrance, folder=place.folder)
-
-    def ask(self, name: str, method: str, path: str, body: Any = None, key: str = "") -> Any:
-        pair = base64.b64encode(f"{name}:{self.secrets[name]}".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}"} | ({"Idempotency-Key": key} if key else {})
-        answer = httpx.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=60)
-        assert answer.is_success, answer.text
-        return answer.json()
+class Office(Staff):
+    """A server over a city, and people of the office."""
 
     def report(self, number: int) -> str:
         """Report a matter a few steps from the door, and confirm it; the case's id."""
@@ -70,12 +46,8 @@ class Office:
 
 @pytest.fixture
 def office(pudong_folder: Path, tmp_path: Path) -> Iterator[Office]:
-    place = Place(tmp_path, City(pudong_folder))
-    made = Office(place)
-    with running(made.app) as url:
-        made.url = url
+    with Office.at_work(tmp_path, pudong_folder, PEOPLE) as made:
         yield made
-    place.store.close()
 
 
 @pytest.fixture

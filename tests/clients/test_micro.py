@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,12 @@ import pytest
 from PIL import Image
 
 from cases.case_log import verify
-from layers.accounts import Accounts
-from layers.city import City
 from layers.query import Query
-from layers.roles import Account
 from layers.store.notices import NoticeRecords
-from ogc_server import PUBLIC, create_app
-from ogc_server.access.entrance import Entrance
 from tests.clients import pages
 from tests.clients.phone import Phone
-from tests.served import running
-from tests.test_stories import DOOR, SHOP, Place, seen, street
+from tests.clients.staff import READY, Staff
+from tests.test_stories import DOOR, SHOP, seen, street
 
 pytestmark = [pytest.mark.client, pytest.mark.xdist_group("web")]
 DEPARTMENT = "D02"
@@ -35,30 +29,11 @@ PEOPLE: dict[str, dict[str, Any]] = {
 STATIC = Path(__file__).parents[2] / "ogc_server" / "static" / "micro"
 # Bytes of the first load as they come over the network, and of the page's own files.
 FIRST_LOAD, OWN_FILES = 60_000, 60_000
-READY = 'document.documentElement.dataset.ready === "yes"'
 KEPT = "navigator.serviceWorker.controller !== null"
 
 
-class Station:
+class Station(Staff):
     """A server over a city in which a camera has seen a shop's goods on the pavement."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        accounts = Accounts(place.folder)
-        self.secrets = {}
-        for name, told in PEOPLE.items():
-            accounts.put(Account(name=name, **told))
-            self.secrets[name] = accounts.new_secret(name)
-        entrance = Entrance(accounts, place.city.roles, alone=PUBLIC)
-        self.app = create_app(place.city, place.store, entrance=entrance, folder=place.folder)
-        self.url = ""
-
-    def ask(self, name: str, method: str, path: str, body: Any = None) -> Any:
-        pair = base64.b64encode(f"{name}:{self.secrets[name]}".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}"}
-        answer = httpx.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=60)
-        assert answer.is_success, answer.text
-        return answer.json()
 
     def act(self, name: str, case: str, action: str, **body: Any) -> Any:
         return self.ask(name, "POST", f"/cases/{case}/{action}", body)
@@ -74,12 +49,8 @@ class Station:
 
 @pytest.fixture
 def station(pudong_folder: Path, tmp_path: Path) -> Iterator[Station]:
-    place = Place(tmp_path, City(pudong_folder))
-    made = Station(place)
-    with running(made.app) as url:
-        made.url = url
+    with Station.at_work(tmp_path, pudong_folder, PEOPLE) as made:
         yield made
-    place.store.close()
 
 
 @pytest.fixture
@@ -108,10 +79,7 @@ def enter(phone: Phone, station: Station, name: str, language: str) -> None:
 
 def report(station: Station, number: int) -> str:
     body = {"kind": "0102", "where": [DOOR[0] + number / 1000, DOOR[1]], "note": f"heap {number}"}
-    pair = base64.b64encode(f"desk:{station.secrets['desk']}".encode()).decode()
-    headers = {"Authorization": f"Basic {pair}", "Idempotency-Key": str(number)}
-    answer = httpx.post(f"{station.url}/cases", json=body, headers=headers, timeout=60)
-    case: str = answer.json()["case"]["id"]
+    case: str = station.ask("desk", "POST", "/cases", body, str(number))["case"]["id"]
     return case
 
 
