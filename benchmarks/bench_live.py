@@ -26,9 +26,9 @@ from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
-import pyais
+import numpy.typing as npt
 
-from ingest.decoders.ais_sentence import checksum
+from benchmarks import sentences
 from ingest.live import LATENESS_MS, LiveDecoder, live_batches
 from ingest.sources.network import tcp_lines
 from ingest.take_in import layer as layer_input
@@ -43,8 +43,10 @@ RULE = "unregistered_vessel"
 _SHIPS, _BOATS = 4_000, 3_000
 _TICK_S = 0.02
 _FIRST_SHIP, _FIRST_BOAT = 701_000_000, 725_000_000
-_LON, _LAT = -75.1, -42.5
-_BOAT_EVERY = 100
+_LON, _LAT, _WIDE = -75.1, -42.6, 0.18
+_METRES_PER_DEGREE = 111_195.0
+_CARGO, _FISHING = 70, 30
+_BOAT_EVERY, _SAID_EVERY = 100, 75
 _DRAIN_S = 30
 _SEND = "--send"
 
@@ -63,7 +65,7 @@ def run() -> list[dict[str, Any]]:
     return [row for lateness in (LATENESS_MS, 0) for row in _measure(lateness)]
 
 
-def _measure(lateness_ms: int) -> Iterable[dict[str, Any]]:
+def _measure(lateness_ms: int, rules: list[str] | None = None) -> Iterable[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         city = City(CITY)
@@ -73,7 +75,7 @@ def _measure(lateness_ms: int) -> Iterable[dict[str, Any]]:
             home = Home(city.folder, str(folder / "onemap.gpkg"), folder)
             decoder = LiveDecoder(lateness_ms=lateness_ms)
             begun = time.perf_counter()
-            live = LivePipeline(city, store, home, "bench", [RULE], decoder)
+            live = LivePipeline(city, store, home, "bench", rules, decoder)
             live.warm_up()
             ready_s = time.perf_counter() - begun
             played = asyncio.run(_play(live))
@@ -132,7 +134,8 @@ async def _play(live: LivePipeline) -> Played:
             done = await asyncio.to_thread(live.commit, batch, at=datetime.now(UTC))
             read += done.tally.read
             for event in done.events:
-                stored.setdefault(event.subject, time.monotonic())
+                if event.rule == RULE:
+                    stored.setdefault(event.subject, time.monotonic())
             if len(stored) >= _BOATS:
                 break
     spent = time.process_time() - before
@@ -145,13 +148,15 @@ async def _send() -> None:
     """Serve the feed to one reader until it hangs up; print the port, and when boats were sent."""
     sent: dict[str, float] = {}
     over = asyncio.Event()
-    bodies = _bodies()
+    traffic = Traffic()
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            await _feed(writer, bodies, sent)
-        writer.close()
-        over.set()
+        try:
+            with contextlib.suppress(OSError):
+                await _feed(writer, traffic, sent)
+        finally:
+            writer.close()
+            over.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -160,51 +165,62 @@ async def _send() -> None:
     print(json.dumps(sent))
 
 
-async def _feed(
-    writer: asyncio.StreamWriter, bodies: dict[str, Any], sent: dict[str, float]
-) -> None:
+async def _feed(writer: asyncio.StreamWriter, traffic: Traffic, sent: dict[str, float]) -> None:
     start, count, boat = time.monotonic(), 0, 0
     # Ships go on after the last boat: a feed that falls silent waits longer.
     while (passed := time.monotonic() - start) < SECONDS + _DRAIN_S:
-        due, now = int(passed * RATE), int(time.time())
-        tag = b"s:BENCH,c:%d" % now
-        head = b"\\%s*%02X\\" % (tag, checksum(tag))
-        out = []
-        while count < due:
-            if count % _BOAT_EVERY == 0 and boat < _BOATS:
-                out += [head + part for part in bodies["said"][boat]]
-                out.append(head + bodies["boats"][boat])
+        numbers = np.arange(count, int(passed * RATE))
+        out = traffic.ships(numbers[numbers % _BOAT_EVERY != 0], passed)
+        for _ in range(int((numbers % _BOAT_EVERY == 0).sum())):
+            if boat < _BOATS:
+                out += traffic.boats[boat]
                 sent[f"{_FIRST_BOAT + boat:09d}"] = time.monotonic()
                 boat += 1
-            else:
-                # A payload that differs each time, or it would be a duplicate.
-                out.append(head + bodies["ships"][count % len(bodies["ships"])])
-            count += 1
+        count += len(numbers)
         if out:
             writer.write(b"\n".join(out) + b"\n")
             await writer.drain()
         await asyncio.sleep(_TICK_S)
 
 
-def _bodies() -> dict[str, Any]:
-    """Sentences without tag blocks, made beforehand."""
-    rng = np.random.default_rng(1)
-    ships = [
-        _sentence(_FIRST_SHIP + k % _SHIPS, *(rng.random(2) * 0.5 - 0.25).tolist())
-        for k in range(16 * _SHIPS)
-    ]
-    boats, said = [], []
-    for k in range(_BOATS):
-        mmsi = _FIRST_BOAT + k
-        boats.append(_sentence(mmsi, 1e-4 * (k % 100), 1e-4 * (k // 100)))
-        fields = {"type": 5, "mmsi": mmsi, "shipname": f"SERENA{k:04d}", "ship_type": 30}
-        said.append([part.encode() for part in pyais.encode_dict(fields, seq_id=k % 10)])
-    return {"ships": ships, "boats": boats, "said": said}
+class Traffic:
+    """Ships that keep their course and say their names, and boats that are heard once."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(1)
+        self._middles = np.array([_LON, _LAT]) + rng.uniform(-_WIDE, _WIDE, (_SHIPS, 2))
+        self._course = rng.uniform(0, 360, _SHIPS)
+        self._speed = rng.uniform(2, 9, _SHIPS)
+        self._names = [
+            sentences.static(_FIRST_SHIP + k, f"CARGO {k}", _CARGO) for k in range(_SHIPS)
+        ]
+        self.boats: list[list[bytes]] = []
+        for k, (lon, lat) in enumerate(rng.uniform(-_WIDE, _WIDE, (_BOATS, 2)).tolist()):
+            mmsi = _FIRST_BOAT + k
+            here = _one(mmsi), _one(_LON + lon), _one(_LAT + lat), _one(0.0), _one(0.0)
+            self.boats.append(
+                sentences.static(mmsi, f"SERENA{k:04d}", _FISHING) + sentences.positions(*here)
+            )
+
+    def ships(self, numbers: npt.NDArray[np.int64], passed_s: float) -> list[bytes]:
+        """Sentences of these numbers of the feed, sent so many seconds after its start."""
+        ship = numbers % _SHIPS
+        course = np.radians(self._course[ship])
+        gone = self._speed[ship] * passed_s / _METRES_PER_DEGREE
+        out = sentences.positions(
+            _FIRST_SHIP + ship,
+            self._middles[ship, 0] + gone * np.sin(course) / np.cos(np.radians(_LAT)),
+            self._middles[ship, 1] + gone * np.cos(course),
+            self._speed[ship],
+            self._course[ship],
+        )
+        for own in ship[(numbers // _SHIPS + ship) % _SAID_EVERY == 0].tolist():
+            out += self._names[own]
+        return out
 
 
-def _sentence(mmsi: int, east: float, north: float) -> bytes:
-    fields = {"type": 1, "mmsi": mmsi, "lon": _LON + east, "lat": _LAT + north, "speed": 5}
-    return pyais.encode_dict(fields)[0].encode()
+def _one(value: float) -> npt.NDArray[Any]:
+    return np.array([value])
 
 
 def _now_ms() -> int:
