@@ -36,6 +36,7 @@ from layers.city import City
 from layers.store import Store, open_store
 from onemap.home import Home
 from onemap.live import LivePipeline
+from onemap.memory import settle
 
 CITY = Path(__file__).parents[1] / "tests" / "cities" / "tiny"
 RATE, SECONDS, WARM_S = 5_000, 60, 10
@@ -77,6 +78,7 @@ def _measure(lateness_ms: int, rules: list[str] | None = None) -> Iterable[dict[
             begun = time.perf_counter()
             live = LivePipeline(city, store, home, "bench", rules, decoder)
             live.warm_up()
+            settle()
             ready_s = time.perf_counter() - begun
             played = asyncio.run(_play(live))
         finally:

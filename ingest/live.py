@@ -31,7 +31,7 @@ from ingest.sources.line import Line
 from layers.feeds import Reject, Tally
 from layers.positions import FIXES, IDENTITIES
 
-MOST_ROWS, LONGEST_WAIT_S = 20_000, 0.4
+MOST_ROWS, LONGEST_WAIT_S = 20_000, 0.2
 LATENESS_MS = 10_000
 LAG_MS = 60_000
 Clock = Callable[[], int]

@@ -7,7 +7,6 @@ with the journal's rows taken through the rules again. What is found again has t
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -105,11 +104,7 @@ class LiveRules:
         self._journal = self._taken = self._put_at = self._flushed_ms = None
 
     def warm_up(self) -> None:
-        """Load what the first batch would have to wait for, such as the rules' compiled loops.
-
-        All that the process has loaded until then, the garbage collector passes over from now on:
-        going through it takes longer than a batch.
-        """
+        """Load what the first batch would have to wait for, such as the rules' compiled loops."""
         lon, lat = np.reshape(self._city.declaration.bounds, (2, 2)).mean(axis=0).tolist()
         fixes = [_made_up(number, lon, lat) for number in range(3)]
         said = {"mover": _NOBODY, "t": 0, "name": "", "ship_type": _FISHING, "pid": ""}
@@ -120,8 +115,6 @@ class LiveRules:
         )
         # Of what is found nothing is kept.
         Run(self._rules, self._stage).take(columns)
-        gc.collect()
-        gc.freeze()
 
     def _resume(self) -> list[Event]:
         if self._journal is not None:

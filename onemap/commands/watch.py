@@ -22,6 +22,7 @@ from onemap.commands.addresses import source_at
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
 from onemap.commands.telling import tell
 from onemap.live import LivePipeline
+from onemap.memory import settle
 from onemap.setup import create_layers
 from onemap.terminal import err, out
 
@@ -109,6 +110,7 @@ async def _watch(
         feed = " ".join(sorted(addresses))
         live = LivePipeline(at.city, at.store, at.home, feed, rules, decoder)
         live.warm_up()
+        settle()
         listeners: list[UdpListener] = []
         played = not several and "://" not in feed
         if played:
