@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.live import MOST_ROWS, LiveDecoder, live_batches
+from ingest.live import LATENESS_MS, MOST_ROWS, LiveDecoder, live_batches
 from ingest.sources.file import read_lines
 from ingest.sources.line import Line
 from ingest.sources.network import UdpListener
@@ -43,14 +43,23 @@ def watch(
     rows: Annotated[
         int, typer.Option(min=1, help="Lines that are judged and committed together, at most.")
     ] = MOST_ROWS,
+    late: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=3600,
+            help="Seconds that positions wait to be put in order. One receiver that stamps nothing "
+            "needs none.",
+        ),
+    ] = LATENESS_MS / 1000,
     city: CityOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read AIS from the network and run the rules on it.
 
-    Positions wait some ten seconds to be put in order of time; some times a second what is ripe is
-    judged.
+    Positions wait ten seconds to be put in order of time, or as --late says; some times a second
+    what is ripe is judged. What comes later still is kept, counted and not judged.
     Alerts, cases, the rules' state and how far the feed came are committed together; stopped with
     Ctrl-C or SIGTERM, or killed, it goes on where it was. The rules are the ones of `onemap
     detect` and find the same. With --json each event is a line of JSON.
@@ -61,7 +70,7 @@ def watch(
     """
     chosen = list(dict.fromkeys(addresses))
     try:
-        asyncio.run(_watch(chosen, rule, once, rows, city, store, as_json))
+        asyncio.run(_watch(chosen, rule, once, rows, late, city, store, as_json))
     except OSError as failure:
         raise OnemapError(f"{' '.join(chosen)}: {failure.strerror or failure}") from failure
 
@@ -98,6 +107,7 @@ async def _watch(
     rules: list[str] | None,
     once: bool,
     rows: int,
+    late_s: float,
     city: Path | None,
     store: str | None,
     as_json: bool,
@@ -106,7 +116,9 @@ async def _watch(
     with opened(city, store, make=True) as at:
         create_layers(at.city, at.store)
         several = len(addresses) > 1
-        decoder = LiveDecoder(sources=addresses if several else ())
+        decoder = LiveDecoder(
+            lateness_ms=round(late_s * 1000), sources=addresses if several else ()
+        )
         feed = " ".join(sorted(addresses))
         live = LivePipeline(at.city, at.store, at.home, feed, rules, decoder)
         live.warm_up()

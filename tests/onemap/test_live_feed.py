@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from layers.query import Query
 from layers.store import Store, open_store
 from onemap.home import Home
 from onemap.live import LivePipeline
+from onemap.live_journal import Journal
+from onemap.live_last import LastPositions
 from tests.analytics.columns import at, fix, said
 
 AT = datetime(2021, 3, 1, 12, tzinfo=UTC)
@@ -119,6 +121,67 @@ def test_a_feed_begun_in_a_new_store_keeps_the_positions_of_the_old_one(
     live.commit(batch(*boat(NOON + MINUTE), watermark=NOON), at=later)
     fresh.close()
     assert PositionStore(home.positions).scan("ais").num_rows == 2
+
+
+def journal(store: Store) -> int:
+    return len(store.parts("live:feed:journal")) // 3
+
+
+def test_a_feed_goes_on_from_its_states_and_the_rows_since(
+    city: City, store: Store, home: Home
+) -> None:
+    pair = [said(M, NOON - 2, "SERENA77", 30), fix(M, NOON, LON, LAT)]
+    for number, row in enumerate(pair):
+        # Each by a process of its own that is killed behind its commit.
+        live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+        live.commit(batch(watermark=NOON - 10), at=AT)
+        assert journal(store) == 0
+        live.commit(batch(row, watermark=NOON + number), at=AT + number * timedelta(seconds=1))
+        assert journal(store) == 1
+    assert alerts(store) == 1
+
+
+def test_states_are_written_after_some_seconds_and_the_journal_is_dropped(
+    city: City, store: Store, home: Home
+) -> None:
+    live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    kept = []
+    for second in range(11):
+        t = NOON + 1000 * second
+        live.commit(batch(*boat(t), watermark=t), at=AT + timedelta(seconds=second))
+        kept.append(journal(store))
+    assert kept == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0]
+
+
+def test_rows_before_a_change_of_the_register_are_not_taken_again_under_the_new_one(
+    city: City, store: Store, home: Home
+) -> None:
+    live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    live.commit(batch(watermark=NOON - 10), at=AT)
+    live.commit(batch(*boat(NOON, "SERENA01"), watermark=NOON), at=AT)
+    register(store, city, "SERENA88")
+    later = NOON + MINUTE
+    live.commit(batch(*boat(later, "SERENA88"), watermark=later), at=AT)
+    (kept,) = Journal(store, "live:feed:journal").entries()
+    assert kept.fixes["t"].to_pylist() == [later]
+
+
+def test_a_commit_that_fails_leaves_states_and_journal_as_they_were(
+    city: City, store: Store, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    live.commit(batch(said(M, NOON - 2, "SERENA77", 30), watermark=NOON - 1), at=AT)
+    with monkeypatch.context() as broken:
+        broken.setattr(LastPositions, "write", _fail)
+        with pytest.raises(OSError, match="disk full"):
+            live.commit(batch(fix(M, NOON, LON, LAT), watermark=NOON), at=AT)
+    assert (journal(store), alerts(store)) == (0, 0)
+    live.commit(batch(fix(M, NOON, LON, LAT), watermark=NOON), at=AT)
+    assert alerts(store) == 1
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise OSError("disk full")
 
 
 def test_a_rule_on_another_feed_is_refused(city: City, store: Store, home: Home) -> None:
