@@ -111,18 +111,30 @@ def answered(wire: socket.socket, many: int) -> Iterator[int]:
 
 def without_trucks(demo: DemoCity, file: Path, city: City) -> None:
     """Make a store that knows what the demo's rules on trucks must know, and has seen no truck."""
+    copy_layers(demo, file, city, ("weighing", "wim_station", *LAYERS))
+
+
+def copy_layers(demo: DemoCity, file: Path, city: City, layers: Sequence[str]) -> None:
+    """Make a store with some layers of the demo's, and its districts and towns."""
     source, target = open_store(str(demo.store), city), open_store(str(file), city)
     target.create(*city.layers.values())
     with target.transaction() as unit:
-        for layer in sorted(
-            {"adm_district", "adm_street_town", "weighing", "wim_station", *LAYERS}
-        ):
-            rows = source.frame(Query(layer))
-            wanted = [p.name for p in city.layer(layer).properties]
-            frame = gpd.GeoDataFrame(rows[[*wanted, rows.geometry.name]])
-            unit.upsert(city.layer(layer), frame, at=datetime.now(UTC), source="test")
+        for layer in sorted({"adm_district", "adm_street_town", *layers}):
+            unit.upsert(
+                city.layer(layer),
+                as_given(source, city, layer),
+                at=datetime.now(UTC),
+                source="test",
+            )
     source.close()
     target.close()
+
+
+def as_given(store: Store, city: City, layer: str) -> gpd.GeoDataFrame:
+    """Rows of a layer with the properties that somebody gave, as they can be taken in again."""
+    rows = store.frame(Query(layer))
+    wanted = [p.name for p in city.layer(layer).properties]
+    return gpd.GeoDataFrame(rows[[*wanted, rows.geometry.name]])
 
 
 def in_history(city: City, store: Store, home: Home) -> list[Event]:
