@@ -19,6 +19,7 @@ from pydantic import Field
 from analytics.calendar import city_days
 from analytics.event import Event, Evidence, above
 from analytics.hours import Hours, parse_hours, time_within
+from analytics.law import Law
 from analytics.road_shapes import along, way_shape
 from analytics.road_wording import (
     CLOCK,
@@ -44,6 +45,7 @@ class BannedRoadParameters(Parameters):
     min_inside_m: float = Field(default=200, gt=0)
     max_off_m: float = Field(default=20, gt=0)
     max_step_s: float = Field(default=600, gt=0)
+    law: Law
     confidence: float = Field(default=0.8, ge=0, le=1)
 
 
@@ -201,6 +203,7 @@ class BannedRoad(Rule):
             references=(
                 *passage["roads"],
                 *register_entry(self.references, plate, span[0]),
+                p.law.reference(),
             ),
             quality=fixes_quality(fixes),
             doubts=_DOUBTS,

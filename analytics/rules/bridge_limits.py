@@ -18,6 +18,7 @@ from pydantic import Field
 from analytics.calendar import city_day, date_of, local_time, utc_offset
 from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import EMPTY, FULL, HALF, UNKNOWN_LOAD, WEIGHING
+from analytics.law import Law
 from analytics.references import WimStation
 from analytics.road_limits import Checkpoints, Crossings, Limited
 from analytics.road_shapes import place_on
@@ -48,6 +49,7 @@ class BridgeLimitsParameters(Parameters):
     repeat_s: float = Field(default=600, ge=0)
     max_off_m: float = Field(default=20, gt=0)
     max_step_s: float = Field(default=600, gt=0)
+    law: Law
     confidence: float = Field(default=0.75, ge=0, le=1)
 
 
@@ -242,7 +244,7 @@ class BridgeLimits(Rule):
         evidence = Evidence(
             measures=tuple(measures),
             points=(*(one.pid for one in fixes), *([weighed.record_id] if weighed else [])),
-            references=tuple(cited),
+            references=(*cited, self.parameters.law.reference()),
             quality=quality,
             doubts=_DOUBTS[: None if weighed is not None else -1],
         )

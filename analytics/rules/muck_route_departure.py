@@ -26,6 +26,7 @@ from analytics.calendar import city_days, date_of
 from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import EMPTY, FIX, FULL, HALF, UNKNOWN_LOAD, segments
 from analytics.hours import within_hours
+from analytics.law import Law
 from analytics.muck_plans import Plan, Plans
 from analytics.road_wording import (
     CLOCK,
@@ -63,6 +64,7 @@ class MuckRouteDepartureParameters(Parameters):
     moving_mps: float = Field(default=1.5, gt=0)
     max_off_m: float = Field(default=20, gt=0)
     max_step_s: float = Field(default=600, gt=0)
+    law: Law
     confidence: float = Field(default=0.75, ge=0, le=1)
     confidence_inferred: float = Field(default=0.5, ge=0, le=1)
 
@@ -303,7 +305,11 @@ class MuckRouteDeparture(Rule):
         evidence = Evidence(
             measures=measures,
             points=points_of(fixes),
-            references=(*cited, *register_entry(self.references, plate, span[0])),
+            references=(
+                *cited,
+                *register_entry(self.references, plate, span[0]),
+                p.law.reference(),
+            ),
             quality=fixes_quality(fixes) | {"load_told": run["known"]},
             doubts=_DOUBTS if run["known"] else (_INFERRED, *_DOUBTS),
         )

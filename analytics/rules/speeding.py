@@ -25,6 +25,7 @@ from pydantic import Field
 
 from analytics.calendar import city_days
 from analytics.event import Event, Evidence, Measure, above
+from analytics.law import Law
 from analytics.road_wording import (
     CLOCK,
     MATCHED,
@@ -51,6 +52,7 @@ class SpeedingParameters(Parameters):
     min_duration_s: float = Field(default=20, ge=0)
     max_off_m: float = Field(default=20, gt=0)
     max_step_s: float = Field(default=120, gt=0)
+    law: Law
     confidence: float = Field(default=0.85, ge=0, le=1)
 
 
@@ -161,7 +163,7 @@ class Speeding(Rule):
                 above("duration", lasted, "s", p.min_duration_s),
             ),
             points=points_of(fixes),
-            references=(cited, *register_entry(self.references, plate, span[0])),
+            references=(cited, *register_entry(self.references, plate, span[0]), p.law.reference()),
             quality=fixes_quality(fixes),
             doubts=_DOUBTS,
         )

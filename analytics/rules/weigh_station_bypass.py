@@ -27,6 +27,7 @@ from pydantic import Field
 from analytics.calendar import city_days
 from analytics.event import Event, Evidence, Measure, above
 from analytics.feeds import FIX, WEIGHING, segments
+from analytics.law import Law
 from analytics.road_shapes import arc_line, way_shape
 from analytics.road_wording import (
     CLOCK,
@@ -63,6 +64,7 @@ class WeighStationBypassParameters(Parameters):
     record_s: float = Field(default=900, ge=0)
     max_turn_deg: float = Field(default=45, ge=0, le=180)
     max_off_m: float = Field(default=20, gt=0)
+    law: Law
     confidence: float = Field(default=0.7, ge=0, le=1)
 
 
@@ -316,6 +318,7 @@ class WeighStationBypass(Rule):
                 station.reference(),
                 roads.reference(road),
                 *register_entry(self.references, plate, span[0]),
+                p.law.reference(),
             ),
             quality=fixes_quality(fixes) | {"direction": _direction(roads, gate.arc)},
             doubts=_DOUBTS,

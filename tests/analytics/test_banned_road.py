@@ -12,6 +12,7 @@ from analytics.calendar import local_time
 from analytics.hours import parse_hours, time_within
 from analytics.rule import Rule
 from tests.analytics.columns import at, rule
+from tests.analytics.truck_fixes import CITED, LAW
 from tests.analytics.trucks_on_roads import (
     PLATE,
     START,
@@ -39,7 +40,7 @@ NET = roads(
 
 
 def checked(network: Roads | None = NET, **parameters: Any) -> Rule:
-    return rule("banned_road", parameters, city(network))
+    return rule("banned_road", {"law": LAW} | parameters, city(network))
 
 
 def count(truck: Truck, **parameters: Any) -> int:
@@ -54,7 +55,7 @@ def test_what_it_says() -> None:
     assert (event.start_ms, event.end_ms) == (START + 60_000, START + 90_000)
     (measure,) = event.evidence.measures
     assert (measure.value, measure.limit, measure.margin) == (300, 200, 100)
-    assert [r["id"] for r in event.evidence.references] == ["shut0", "shut1"]
+    assert [r["id"] for r in event.evidence.references] == ["shut0", "shut1", CITED]
     assert "shut Road (at all hours)" in event.sentence.en and "shut路（全天）" in event.sentence.zh
     assert "08:01:00" in event.sentence.en
     x, _ = event.geometry.xy

@@ -12,6 +12,7 @@ import shapely
 from analytics.rule import Rule
 from analytics.truck_references import Bridge, TruckEntry
 from tests.analytics.columns import rule, stations
+from tests.analytics.truck_fixes import LAW
 from tests.analytics.trucks_on_roads import (
     CORNER,
     HOUR,
@@ -54,7 +55,7 @@ def entry(height: float | None, **more: Any) -> dict[str, tuple[TruckEntry, ...]
 def checked(*bridges: Bridge, network: Roads | None = NET, **parameters: Any) -> Rule:
     trucks = parameters.pop("trucks", {})
     known = city(network, stations(W1=0.05), bridges=bridges or (bridge(),), trucks=trucks)
-    return rule("bridge_limits", {"default_error_share": 0.1} | parameters, known)
+    return rule("bridge_limits", {"default_error_share": 0.1, "law": LAW} | parameters, known)
 
 
 def heavy(gross: float = 30_000, arc: str = "+over0", **more: Any) -> Truck:
@@ -74,6 +75,7 @@ def test_what_it_says() -> None:
         "bridge_tunnel",
         "road",
         "wim_station",
+        "",
     ]
     assert len(event.evidence.points) == 3 and event.evidence.points[-1].startswith("w")
     assert event.geometry.geom_type == "Point"

@@ -14,6 +14,7 @@ from analytics.hours import parse_hours
 from analytics.rule import Rule
 from analytics.truck_references import MuckPermit, Site
 from tests.analytics.columns import rule
+from tests.analytics.truck_fixes import CITED, LAW
 from tests.analytics.trucks_on_roads import (
     CORNER,
     PLATE,
@@ -67,7 +68,7 @@ SITE = Site("construction_site", "S1", "工地", area(-100, -100, 100, 100), Non
 def checked(*permits: MuckPermit, network: Roads | None = NET, **parameters: Any) -> Rule:
     own = permits or (permit(),)
     known = city(network, permits={PLATE: own}, sites=(SITE,))
-    return rule("muck_route_departure", parameters, known)
+    return rule("muck_route_departure", {"law": LAW} | parameters, known)
 
 
 def told(truck: Truck, *permits: MuckPermit, **parameters: Any) -> list[Event]:
@@ -87,7 +88,7 @@ def test_what_it_says_of_a_route() -> None:
     assert measures["length_outside"].value == 300 and measures["length_outside"].limit == 300
     assert measures["distance_from_route"].value == 400
     assert measures["distance_from_route"].margin == 350
-    assert [r["id"] for r in event.evidence.references] == ["P1", "up0"]
+    assert [r["id"] for r in event.evidence.references] == ["P1", "up0", CITED]
     assert event.evidence.quality["load_told"] is True and event.confidence == 0.75
     assert "P1" in event.sentence.zh and "400 m" in event.sentence.en
     assert len(event.evidence.points) == 4
@@ -234,5 +235,5 @@ def test_rows_of_no_use_do_no_harm() -> None:
 
 def test_without_roads_permits_or_outlines() -> None:
     assert found(checked(network=None), gps(away())) == []
-    assert found(rule("muck_route_departure", {}, city(NET)), gps(away())) == []
+    assert found(rule("muck_route_departure", {"law": LAW}, city(NET)), gps(away())) == []
     assert len(told(away(), permit(dump=None, site_id=""))) == 1

@@ -18,6 +18,7 @@ from analytics.references import WimStation
 from analytics.rule import Columns, Rule
 from analytics.truck_references import Bridge, MuckPermit, Site, TruckEntry
 from tests.analytics.columns import cut_by_row, cut_by_time, rule, written
+from tests.analytics.truck_fixes import LAW
 from tests.analytics.trucks_on_roads import (
     CORNER,
     MINUTE,
@@ -141,12 +142,15 @@ def stood() -> dict[str, WimStation]:
 
 BYPASS = {"approach_m": 1000, "return_m": 1000, "min_extra_m": 0, "record_s": 60, "max_stop_s": 900}
 MUCK = {"min_outside_m": 200, "grace_s": 60, "max_off_m": 40}
+BRIDGES = {"default_error_share": 0.1, "law": LAW}
 RULES: dict[str, Callable[[], Rule]] = {
-    "speeding": lambda: rule("speeding", {"min_duration_s": 30}, refs()),
-    "bridge_limits": lambda: rule("bridge_limits", {"default_error_share": 0.1}, refs()),
-    "weigh_station_bypass": lambda: rule("weigh_station_bypass", BYPASS, refs()),
-    "muck_route_departure": lambda: rule("muck_route_departure", MUCK, refs()),
-    "banned_road": lambda: rule("banned_road", {"min_inside_m": 120}, refs()),
+    "speeding": lambda: rule("speeding", {"min_duration_s": 30, "law": LAW}, refs()),
+    "bridge_limits": lambda: rule(
+        "bridge_limits", {"default_error_share": 0.1, "law": LAW}, refs()
+    ),
+    "weigh_station_bypass": lambda: rule("weigh_station_bypass", BYPASS | {"law": LAW}, refs()),
+    "muck_route_departure": lambda: rule("muck_route_departure", MUCK | {"law": LAW}, refs()),
+    "banned_road": lambda: rule("banned_road", {"min_inside_m": 120, "law": LAW}, refs()),
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from analytics.rule import Rule
 from analytics.truck_references import TruckEntry
 from tests.analytics.columns import rule
+from tests.analytics.truck_fixes import CITED, LAW
 from tests.analytics.trucks_on_roads import (
     PLATE,
     SECOND,
@@ -32,7 +33,7 @@ NET = roads(
 
 
 def checked(network: Roads | None = NET, **parameters: Any) -> Rule:
-    return rule("speeding", parameters, city(network))
+    return rule("speeding", {"law": LAW} | parameters, city(network))
 
 
 def drive(kmh: float, *, told: float | None = None, every: float = 30) -> Truck:
@@ -53,7 +54,7 @@ def test_what_it_says() -> None:
     measures = {m.name: m for m in event.evidence.measures}
     assert measures["reported_speed"].value == measures["route_speed"].value == 25
     assert measures["reported_speed"].limit == 16.667 and measures["share_over_limit"].value == 50
-    assert [r["id"] for r in event.evidence.references] == ["slow1"]
+    assert [r["id"] for r in event.evidence.references] == ["slow1", CITED]
     assert event.evidence.quality["worst_gap_s"] == 30 and len(event.evidence.points) == 2
     assert PLATE in event.sentence.zh and "90.0 km/h" in event.sentence.en
     assert "slow Road" in event.sentence.en and "slow路" in event.sentence.zh
@@ -61,8 +62,8 @@ def test_what_it_says() -> None:
 
 def test_the_register_of_that_day_is_cited() -> None:
     trucks = {PLATE: (TruckEntry("T1", PLATE, firm_name="运输公司"),)}
-    (event,) = found(rule("speeding", {}, city(NET, trucks=trucks)), gps(drive(90)))
-    assert event.evidence.references[-1]["firm_name"] == "运输公司"
+    (event,) = found(rule("speeding", {"law": LAW}, city(NET, trucks=trucks)), gps(drive(90)))
+    assert event.evidence.references[-2]["firm_name"] == "运输公司"
 
 
 def test_one_clock_alone_is_silent() -> None:
@@ -88,7 +89,7 @@ def test_the_highest_limit_of_all_roads_passed_counts() -> None:
         truck = Truck(network, "+a0").go(to=400, mps=75 / 3.6, every=10)
         truck.go("+b0", "+c0", to=300, mps=75 / 3.6, every=1000)
         events = found(checked(network), gps(truck.rows[-2:]))
-        return [r["id"] for e in events for r in e.evidence.references]
+        return [r["id"] for e in events for r in e.evidence.references if r["layer"]]
 
     assert through() == ["a0"]
     assert through(between=80) == []

@@ -13,6 +13,7 @@ from analytics.references import WimStation
 from analytics.road_walks import Walks
 from analytics.rule import Rule
 from tests.analytics.columns import rule
+from tests.analytics.truck_fixes import CITED, LAW
 from tests.analytics.trucks_on_roads import (
     CORNER,
     MINUTE,
@@ -48,7 +49,7 @@ def station(direction: str = "both", **more: Any) -> dict[str, WimStation]:
 
 def checked(network: Roads | None = NET, **parameters: Any) -> Rule:
     known = city(network, parameters.pop("stations", station()))
-    return rule("weigh_station_bypass", parameters, known)
+    return rule("weigh_station_bypass", {"law": LAW} | parameters, known)
 
 
 def detour(*more: str, every: float = 30, **changes: Any) -> Truck:
@@ -63,7 +64,7 @@ def test_what_it_says() -> None:
     measures = {m.name: m.value for m in event.evidence.measures}
     assert measures["extra_way"] == 600 and measures["way_taken"] == 2100
     assert measures["way_past_the_station"] == 1500 and measures["duration"] == 210
-    assert [r["id"] for r in event.evidence.references] == ["W1", "main2"]
+    assert [r["id"] for r in event.evidence.references] == ["W1", "main2", CITED]
     assert len(event.evidence.points) == 3
     assert "main Road" in event.sentence.en and "2,100 m" in event.sentence.en
     assert "W1" in event.sentence.zh and "600米" in event.sentence.zh

@@ -22,7 +22,8 @@ PLATE = "沪A10001"
 # A crossing of two roads, metres in `CRS`.
 TOWN = transformer("EPSG:4326", CRS).transform(121.6, 31.2)
 STILL_M = 30.0
-LAW = {"title": {"en": "the law, art. 62", "zh": "条例第六十二条"}, "in_force_from": "2004-05-01"}
+CITED = "the law, art. 62"
+LAW = {"title": {"en": CITED, "zh": "条例第六十二条"}, "in_force_from": "2004-05-01"}
 
 Row = dict[str, Any]
 
