@@ -9,7 +9,8 @@ process killed at any point goes on there, and loses and doubles nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,7 +196,7 @@ async def live_batches(
     now_ms: Clock | None = None,
     rows: int = MOST_ROWS,
     wait_s: float = LONGEST_WAIT_S,
-) -> AsyncIterator[LiveBatch]:
+) -> AsyncGenerator[LiveBatch, None]:
     """Decode a live source in micro-batches of at most so many lines and seconds.
 
     Parameters
@@ -205,14 +206,15 @@ async def live_batches(
     now_ms : clock of a live feed, ms since 1970 UTC; None for a replay.
     rows, wait_s : a batch ends with whichever comes first.
     """
-    async for taken in gathered(lines, rows=rows, wait_s=wait_s):
-        yield live.feed(taken, now_ms() if now_ms else None)
+    async with aclosing(gathered(lines, rows=rows, wait_s=wait_s)) as lists:
+        async for taken in lists:
+            yield live.feed(taken, now_ms() if now_ms else None)
     yield live.finish()
 
 
 async def gathered(
     lines: AsyncIterator[Line], *, rows: int, wait_s: float
-) -> AsyncIterator[list[Line]]:
+) -> AsyncGenerator[list[Line], None]:
     """Gather lines of a live source in lists of at most so many lines and seconds; some are empty.
 
     Parameters
@@ -232,14 +234,20 @@ async def gathered(
         await pump
     finally:
         pump.cancel()
+        await asyncio.gather(pump, return_exceptions=True)
 
 
 async def _pump(lines: AsyncIterator[Line], queue: asyncio.Queue[Line | None]) -> None:
     try:
         async for line in lines:
             await queue.put(line)
-    finally:
+    except asyncio.CancelledError:
+        # Nobody reads any more, and a full queue would never take an end.
+        raise
+    except BaseException:
         await queue.put(None)
+        raise
+    await queue.put(None)
 
 
 async def _gather(

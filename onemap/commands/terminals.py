@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from threading import Lock
 from typing import Annotated
 
@@ -221,10 +222,11 @@ async def _read(address: str, intake: LineIntake, stop: asyncio.Event) -> None:
     listeners: list[UdpListener] = []
     try:
         lines = await source_at(address, False, listeners)
-        async for taken in gathered(lines, rows=_LINES, wait_s=LONGEST_WAIT_S):
-            await asyncio.to_thread(intake.keep, taken)
-            if stop.is_set():
-                break
+        async with aclosing(gathered(lines, rows=_LINES, wait_s=LONGEST_WAIT_S)) as lists:
+            async for taken in lists:
+                await asyncio.to_thread(intake.keep, taken)
+                if stop.is_set():
+                    break
     except OSError as failure:
         raise OnemapError(f"{address}: {failure.strerror or failure}") from failure
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
 
@@ -133,18 +134,20 @@ async def _watch(
         clock = None if played else _now_ms
         if not as_json:
             out.print(f"watching {' '.join(addresses)}; stop with Ctrl-C", markup=False)
-        async for batch in live_batches(aiter(lines), live.decoder, now_ms=clock, rows=rows):
-            # Beside the loop: datagrams that nobody takes meanwhile would be lost.
-            done = await asyncio.to_thread(live.commit, batch, at=now())
-            total.add(done.tally)
-            tell(done.events, as_json)
-            if done.late:
-                err.print(f"{done.late} positions came too late for the rules; they are kept")
-            if lines.done_with(batch.line):
-                # What still waits to be put in order was committed with the state.
-                break
-        else:
-            tell(live.finish(at=now()), as_json)
+        batches = live_batches(aiter(lines), live.decoder, now_ms=clock, rows=rows)
+        async with aclosing(batches):
+            async for batch in batches:
+                # Beside the loop: datagrams that nobody takes meanwhile would be lost.
+                done = await asyncio.to_thread(live.commit, batch, at=now())
+                total.add(done.tally)
+                tell(done.events, as_json)
+                if done.late:
+                    err.print(f"{done.late} positions came too late for the rules; they are kept")
+                if lines.done_with(batch.line):
+                    # What still waits to be put in order was committed with the state.
+                    break
+            else:
+                tell(live.finish(at=now()), as_json)
     if dropped := sum(listener.dropped for listener in listeners):
         err.print(f"{dropped} lines came faster than they could be read and are lost")
     (err if as_json else out).print(total.sentence(), markup=False)

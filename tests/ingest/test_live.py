@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from itertools import pairwise
 
 import numpy as np
@@ -212,3 +214,32 @@ def test_micro_batches_hold_everything() -> None:
     batches = asyncio.run(run())
     assert released(batches) == WHOLE
     assert max(batch.tally.read for batch in batches) <= 8
+
+
+def test_who_stops_early_leaves_nothing_running_even_where_lines_wait() -> None:
+    async def source() -> AsyncIterator[Line]:
+        for line in itertools.cycle(LINES):
+            yield line
+
+    async def run() -> int:
+        batches = live_batches(source(), LiveDecoder(), rows=7)
+        async with asyncio.timeout(30), aclosing(batches):
+            async for batch in batches:
+                assert batch.tally.read == 7
+                await asyncio.sleep(0.05)
+                break
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == 1
+
+
+def test_what_a_source_fails_of_reaches_who_reads() -> None:
+    async def source() -> AsyncIterator[Line]:
+        yield LINES[0]
+        raise OSError("cable cut")
+
+    async def run() -> list[LiveBatch]:
+        return [batch async for batch in live_batches(source(), LiveDecoder(), rows=7)]
+
+    with pytest.raises(OSError, match="cable cut"):
+        asyncio.run(run())
