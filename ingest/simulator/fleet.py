@@ -63,6 +63,11 @@ class Voyage:
     silences: tuple[tuple[float, float], ...] = ()
     quiet: bool = False
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether its last silence lasts to the end, so that it never says that it lies still."""
+        return any(end >= self.timeline.t[-1] for _, end in self.silences)
+
     def sends(self, t: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Those of some times, Unix seconds, that lie outside of all silences."""
         for start, end in self.silences:

@@ -77,7 +77,9 @@ def _assemble(
     # Who rests on his way says so; what a story tells of a ship's status stays as it is.
     status = np.where(~quiet & (status == 0) & (motion[:, 0] < AT_REST_KN), ANCHORED, status)
     sog = np.clip(motion[:, 0] + rng.normal(0, 0.1, len(t)), 0, None)
-    sog[_last_of_each(owner, t)] = 0.0
+    vanishing = np.array([voyage.vanishes for voyage in voyages])[owner]
+    last = _last_of_each(owner, t)
+    sog[last[~vanishing[last]]] = 0.0
     cog = (motion[:, 1] + rng.normal(0, 2, len(t))) % 360
     heading = np.rint(cog + rng.normal(0, 2, len(t))).astype(np.int64) % 360
     return Reports(

@@ -17,6 +17,9 @@ from layers.text import Text
 RULE = "dark_gap"
 _BEYOND_M = 8000.0
 _AROUND_S = 3600.0
+_GONE_S = 14_000.0, 20_000.0
+# So slow that it cannot have got to where nothing is known of reception.
+_HAULING_KN = 1.3, 1.8
 
 
 def beyond(waters: Waters) -> Area:
@@ -58,6 +61,30 @@ register(
             zh="已登记渔船在值守区内长时间无信号",
         ),
         _silent(watch_free, 6000, 10_000),
+        raises=(RULE,),
+    )
+)
+
+
+def _vanishing(told: VesselStory, number: int, stage: Stage) -> Scene:
+    identity, entry = registered(told, number, stage)
+    end = stage.end - 1
+    last = end - float(stage.rng.uniform(*_GONE_S))
+    middle = stage.waters.spot(watch_free(stage.waters), DISC_M, stage.rng)
+    timeline = wander(middle, DISC_M - 100, last - _AROUND_S, end, _HAULING_KN, stage.rng)
+    dark = (last, end)
+    voyage = Voyage(identity, timeline, 7, False, entry, silences=(dark,))
+    return Scene((voyage,), {RULE: dark})
+
+
+register(
+    Story(
+        "vanishes",
+        Text(
+            en="Registered fishing boat that is heard no more while fishing in watched waters",
+            zh="已登记渔船在值守区内作业时失去信号，至今未恢复",
+        ),
+        _vanishing,
         raises=(RULE,),
     )
 )
