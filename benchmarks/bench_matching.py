@@ -12,7 +12,7 @@ import functools
 import logging
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ from analytics.roads.network import RoadNetwork, network_from_lines
 from analytics.roads.stage import RoadMatching
 from analytics.rule import Columns, rows
 from ingest.simulator.declaration import read_demo
+from ingest.simulator.feed_plan import MassLimit
 from ingest.simulator.geography import Geography
-from ingest.simulator.haulage import RoadGraph
 from ingest.simulator.motion import motion_at, report_times
 from ingest.simulator.place import build_geography
-from ingest.simulator.trucks import INTERVALS, NOISE_M, Plates, drive
+from ingest.simulator.road_graph import RoadGraph
+from ingest.simulator.truck_positions import INTERVALS, NOISE_M
+from ingest.simulator.trucks import Plates, Yard, drive
 from layers.city import City
 from tests.analytics.roads.taxis import PARAMETERS, SETS, Taxis, road_map, score, taxis
 
@@ -51,7 +53,8 @@ def run() -> list[dict[str, Any]]:
 def run_city() -> list[dict[str, Any]]:
     """Fixes a second of the stage on the demo city, and what it needs."""
     city = City(CITY)
-    geography = build_geography(city, read_demo(city), SEED)
+    demo = read_demo(city)
+    geography = build_geography(city, demo, SEED)
     network = network_from_lines([road.line for road in geography.roads])
     data = f"{len(network.road_id):,} roads, {len(network.arc_road):,} arcs, seed {SEED}"
     spent, stage = _seconds(functools.partial(registry.truck_stage, city, network), 2)
@@ -59,7 +62,7 @@ def run_city() -> list[dict[str, Any]]:
         _row("stage made ready", data, spent, "s"),
         _row("ways found beforehand", data, stage.tables_mb, "MB"),
     ]
-    columns = fleet(geography)
+    columns = fleet(geography, demo.feeds.weighings.limits if demo.feeds else ())
     n = rows(columns)
     _drive(stage, columns)
     spent, matched = _seconds(functools.partial(_drive, stage, columns), 3)
@@ -69,10 +72,11 @@ def run_city() -> list[dict[str, Any]]:
     return measured
 
 
-def fleet(geography: Geography) -> Columns:
+def fleet(geography: Geography, limits: Sequence[MassLimit]) -> Columns:
     """A day of trucks as columns of the feed, no more than a million rows."""
     rng = np.random.default_rng(SEED)
-    trucks = drive(TRUCKS, RoadGraph(geography), Plates(("A",), rng), _DAY, rng)
+    yard = Yard(Plates(("A",), rng, set()), limits, rng)
+    trucks = drive(TRUCKS, TRUCKS, RoadGraph(geography), yard, _DAY, rng)
     times = [
         report_times(truck.timeline, INTERVALS, float(rng.uniform(0.01, 1))) for truck in trucks
     ]
