@@ -65,7 +65,8 @@ class Matcher:
         self.limits: Limits = parameters.limits()
         graph = network.graph
         self._grid = grid_of(network, self.limits.radius_m)
-        self._ways = Ways(graph, table_of(graph, parameters.table_m), room(graph))
+        table = table_of(graph, parameters.table_m, parameters.turn_m)
+        self._ways = Ways(graph, table, room(graph, parameters.turn_m))
         self.tables_mb = self._ways.table.megabytes
 
     def tools(self, lag_fixes: int | None = None) -> Tools:

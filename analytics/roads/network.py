@@ -28,6 +28,7 @@ Objects = npt.NDArray[np.object_]
 
 # Lengths of ways are sums of whole millimetres, so that they do not depend on the order of adding.
 MM = 1000
+_DIRECTION_M = 10.0
 _DIRECTIONS = {"both": (True, True), "forward": (True, False), "backward": (False, True)}
 _TEXTS = ("road_id", "road_class", "truck_ban_hours", "name_zh", "name_en")
 _NUMBERS = ("speed_limit_kmh", "limit_t", "limit_h_m")
@@ -42,6 +43,7 @@ class Graph(NamedTuple):
     length_m, length_mm : of each arc.
     reverse : the arc along the same road the other way, -1 for none.
     leaving, bounds : arcs that leave node k are leaving[bounds[k]:bounds[k + 1]].
+    leaves, arrives : direction of each arc at its start and at its end, radians.
     """
 
     start: Ints
@@ -51,6 +53,8 @@ class Graph(NamedTuple):
     reverse: Ints
     leaving: Ints
     bounds: npt.NDArray[np.int64]
+    leaves: Floats
+    arrives: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +111,29 @@ class RoadNetwork:
         leaving = np.argsort(self.arc_start, kind="stable").astype(np.int32)
         bounds = np.searchsorted(self.arc_start[leaving], np.arange(nodes + 1)).astype(np.int64)
         whole = np.maximum(1, np.rint(self.arc_length_m * MM)).astype(np.int64)
-        return Graph(
-            self.arc_start, self.arc_end, self.arc_length_m, whole, reverse, leaving, bounds
+        lengths = self.arc_length_m, whole
+        ends = self._directions()
+        return Graph(self.arc_start, self.arc_end, *lengths, reverse, leaving, bounds, *ends)
+
+    def _directions(self) -> tuple[Floats, Floats]:
+        """Directions of arcs at their starts and ends, over some metres, radians."""
+        near = shapely.length(self.line) - _DIRECTION_M
+        pairs = (
+            (
+                shapely.get_point(self.line, 0),
+                shapely.line_interpolate_point(self.line, _DIRECTION_M),
+            ),
+            (
+                shapely.line_interpolate_point(self.line, np.maximum(near, 0.0)),
+                shapely.get_point(self.line, -1),
+            ),
+        )
+        steps = [shapely.get_coordinates(b) - shapely.get_coordinates(a) for a, b in pairs]
+        first, last = (np.arctan2(step[:, 1], step[:, 0])[self.arc_road] for step in steps)
+        back = [np.where(angle > 0, angle - np.pi, angle + np.pi) for angle in (first, last)]
+        return (
+            np.where(self.arc_forward, first, back[1]),
+            np.where(self.arc_forward, last, back[0]),
         )
 
     def name(self, road: int) -> Text:

@@ -51,6 +51,8 @@ class MatchingParameters(Parameters):
     heading_min_mps : a slower truck's course says nothing.
     beta_m : scale of the difference between the way by road and the straight one (exponential).
     detour, detour_m : the way by road may be this many times the straight one, and so much more.
+    turn_m : what a turn by a right angle costs where ways are looked for, as a length; a way that
+        was found is as long as it is.
     table_m : ways up to this length are found beforehand.
     step_sigmas : a position closer to the last one that counted does not count.
     backward_m : how far noise may bring a truck back along its arc.
@@ -74,6 +76,7 @@ class MatchingParameters(Parameters):
     beta_m: float = Field(default=30, gt=0)
     detour: float = Field(default=2, ge=1)
     detour_m: float = Field(default=1000, ge=0)
+    turn_m: float = Field(default=100, ge=0, le=1000)
     table_m: float = Field(default=1500, ge=0, le=100_000)
     step_sigmas: float = Field(default=2, ge=0)
     backward_m: float = Field(default=20, ge=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from analytics.roads.parameters import MatchingParameters
 
 Floats = npt.NDArray[np.float64]
 KM = 1000.0
+NEAR_M = 20.0
 SETS = ("set60", "set120")
 # Chosen on set60 alone. Fixes are a minute or more apart and up to 50 m off; nothing says a course.
 PARAMETERS = MatchingParameters(
@@ -106,18 +108,24 @@ def _blocks(path: Path) -> list[Floats]:
 
 def path_of(network: RoadNetwork, matched: Matched, first: int, end: int) -> shapely.Geometry:
     """Way of a track by road, a line for each chain."""
-    pieces: list[shapely.Geometry] = []
-    before: tuple[int, float] | None = None
+    return shapely.union_all([leg for _, _, leg in legs(network, matched, first, end)])
+
+
+def legs(
+    network: RoadNetwork, matched: Matched, first: int, end: int
+) -> Iterator[tuple[int, int, shapely.Geometry]]:
+    """Ways from one matched position of a track to the next, with the rows of both."""
+    before = -1
     for row in range(first, end):
         arc, along = int(matched.arc[row]), float(matched.along_m[row])
         if arc < 0:
             continue
-        if before is not None and not np.isnan(matched.route_m[row]):
+        if before >= 0 and not np.isnan(matched.route_m[row]):
             a, b = matched.via_bounds[row]
-            between = matched.via[a:b].tolist()
-            pieces += _pieces(network, before, between, (arc, along))
-        before = (arc, along)
-    return shapely.union_all(pieces)
+            start = int(matched.arc[before]), float(matched.along_m[before])
+            pieces = _pieces(network, start, matched.via[a:b].tolist(), (arc, along))
+            yield before, row, shapely.union_all(pieces)
+        before = row
 
 
 def _pieces(
@@ -142,9 +150,9 @@ def score(network: RoadNetwork, matched: Matched, tracks: Taxis) -> Score:
         rows.append(
             (
                 path.length,
-                path.intersection(truth.buffer(20)).length,
+                path.intersection(truth.buffer(NEAR_M)).length,
                 truth.length,
-                truth.intersection(path.buffer(20)).length,
+                truth.intersection(path.buffer(NEAR_M)).length,
             )
         )
     return Score(*np.array(rows).T)

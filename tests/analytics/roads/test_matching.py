@@ -14,6 +14,7 @@ import shapely
 from analytics.roads.matching import Matched, Matcher, match
 from analytics.roads.network import RoadNetwork, network_from_lines
 from analytics.roads.parameters import MatchingParameters
+from tests.analytics.roads.losses import OTHER, drawn_paths, losses, share_near, thinned
 from tests.analytics.roads.streets import PARAMETERS, START, squares
 from tests.analytics.roads.taxis import PARAMETERS as FOR_TAXIS
 from tests.analytics.roads.taxis import road_map, score, taxis
@@ -88,9 +89,8 @@ def beijing(real_data: Path) -> Matcher:
 
 
 @pytest.mark.real
-# Parameters were chosen on set60 alone. What people drew lies on another version of the map: drawn
-# lines matched as densely as can be agree with themselves by 96 and 95 %, so that is the most.
-@pytest.mark.parametrize(("name", "share", "mean"), [("set60", 0.88, 0.86), ("set120", 0.89, 0.90)])
+# Parameters were chosen on set60 alone. Why no more is to be had: see the causes of loss below.
+@pytest.mark.parametrize(("name", "share", "mean"), [("set60", 0.89, 0.87), ("set120", 0.89, 0.90)])
 def test_taxis_are_where_people_saw_them(
     beijing: Matcher, real_data: Path, name: str, share: float, mean: float
 ) -> None:
@@ -119,6 +119,40 @@ def test_taxis_whose_fixes_lie_on_the_drawn_line(beijing: Matcher, real_data: Pa
                 near, length, judged = near + found.near[k], length + found.length[k], judged + 1
     assert judged == 33
     assert near / length >= 0.9
+
+
+@pytest.mark.real
+# All of the other way on set120 is one track, whose drawn line can't be driven on the map.
+@pytest.mark.parametrize(
+    ("name", "most", "other"), [("set60", 0.95, 0.002), ("set120", 0.93, 0.013)]
+)
+def test_what_is_lost_is_lost_to_the_map_and_to_the_fixes(
+    beijing: Matcher, real_data: Path, name: str, most: float, other: float
+) -> None:
+    network, tracks = beijing.network, taxis(real_data, name)
+    drawn = drawn_paths(network, tracks)
+    assert most <= share_near(drawn, tracks) <= most + 0.01
+    matched = beijing.match(tracks.bounds, tracks.t, tracks.x, tracks.y)
+    lost, found = losses(network, matched, tracks, drawn), score(network, matched, tracks)
+    assert sum(lost.values()) == pytest.approx(found.length.sum() - found.near.sum(), rel=0.001)
+    assert lost[OTHER] <= other * found.length.sum()
+
+
+@pytest.mark.real
+def test_ways_of_taxis_between_sparse_fixes_have_few_turns(
+    beijing: Matcher, real_data: Path
+) -> None:
+    without = Matcher(beijing.network, FOR_TAXIS.model_copy(update={"turn_m": 0}))
+    shares = []
+    for matcher in (without, beijing):
+        shares.append(0.0)
+        for name, seed in itertools.product(("set60", "set120"), range(3)):
+            tracks = thinned(taxis(real_data, name), 2000, 7, seed)
+            matched = matcher.match(tracks.bounds, tracks.t, tracks.x, tracks.y)
+            found = score(matcher.network, matched, tracks)
+            shares[-1] += found.near.sum() / found.length.sum() / 6
+    assert shares[1] >= shares[0] + 0.01
+    assert shares[1] >= 0.85
 
 
 def test_a_track_along_a_street_is_on_it() -> None:

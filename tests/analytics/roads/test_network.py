@@ -107,7 +107,7 @@ def test_ways_are_the_shortest(seed: int, bound_m: float) -> None:
         [line(places[a], places[b]) for a, b in pairs], {"oneway": ["forward"] * len(pairs)}, 0.0
     )
     graph = network.graph
-    table, search = table_of(graph, bound_m), room(graph)
+    table, search = table_of(graph, bound_m, 0.0), room(graph, 0.0)
     nodes, limit = len(network.node_xy), 400_000
     weights = (graph.length_mm, (graph.start, graph.end))
     wanted = dijkstra(csr_array(weights, shape=(nodes, nodes)))
@@ -124,6 +124,68 @@ def test_ways_are_the_shortest(seed: int, bound_m: float) -> None:
         if way:
             assert first == way[0]
             assert graph.start[way[0]] == a and graph.end[way[-1]] == b
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10_000), turn_m=st.sampled_from([0.0, 30.0, 100.0]))
+def test_ways_do_not_depend_on_what_was_found_before(seed: int, turn_m: float) -> None:
+    rng = np.random.default_rng(seed)
+    places = rng.uniform(0, 200, (12, 2))
+    pairs = [(a, b) for a, b in itertools.combinations(range(12), 2) if rng.random() < 0.25]
+    graph = network_from_lines([line(places[a], places[b]) for a, b in pairs], None, 0.0).graph
+    nodes = len(graph.bounds) - 1
+    tables = [table_of(graph, bound_m, turn_m) for bound_m in (0.0, 150.0, 400.0)]
+    kept = room(graph, turn_m)
+    for a, b in itertools.product(range(nodes), repeat=2):
+        # The longest limit first: what that search left behind serves the others.
+        for limit in (400_000, 250_000, 100_000):
+            told = set()
+            for table, search in [*((t, kept) for t in tables), (tables[0], room(graph, turn_m))]:
+                length, first = distance_mm(graph, table, search, a, b, limit)
+                arcs, end = np.empty(nodes + 1, np.int32), 0
+                if length >= 0:
+                    end = trace(graph, table, search, (a, b), limit, arcs, 0)
+                way = tuple(arcs[:end].tolist())
+                assert length <= limit
+                assert length < 0 or sum(int(graph.length_mm[arc]) for arc in way) == length
+                assert not way or first == way[0]
+                told.add((length, way))
+            assert len(told) == 1
+
+
+def test_of_ways_as_long_that_with_fewer_turns_is_taken() -> None:
+    network = squares()
+    graph = network.graph
+    node = {tuple(xy): k for k, xy in enumerate(network.node_xy.tolist())}
+    ends = node[0.0, 0.0], node[800.0, 600.0]
+    arcs = np.empty(len(node), np.int32)
+    for bound_m in (0.0, 2000.0):
+        table, search = table_of(graph, bound_m, 100.0), room(graph, 100.0)
+        assert distance_mm(graph, table, search, *ends, 2_000_000)[0] == 1_400_000
+        way = arcs[: trace(graph, table, search, ends, 2_000_000, arcs, 0)]
+        assert (graph.leaves[way[1:]] != graph.arrives[way[:-1]]).sum() == 1
+
+
+def test_a_turn_is_worth_a_way_round() -> None:
+    # Straight on and one corner, 700 m, or through four corners, 600 m.
+    short = [(0, 0), (0, 100), (100, 100), (100, 200), (200, 200), (200, 300), (300, 300)]
+    lines = [line((-10, 0), (0, 0)), line((0, 0), (350, 0)), line((350, 0), (300, 300))]
+    network = network_from_lines([*lines, *map(line, short, short[1:])])
+    node = {tuple(xy): k for k, xy in enumerate(network.node_xy.tolist())}
+    ends, graph = (node[-10.0, 0.0], node[300.0, 300.0]), network.graph
+    lengths = [
+        distance_mm(graph, table_of(graph, 0.0, turn_m), room(graph, turn_m), *ends, 900_000)[0]
+        for turn_m in (0.0, 100.0)
+    ]
+    assert lengths == [610_000, 10_000 + 350_000 + round(92_500**0.5 * 1000)]
+
+
+def test_directions_are_those_of_arcs_ends() -> None:
+    network = network_from_lines([line((0, 0), (50, 0), (50, 50)), line((0, 0), (3, 0))])
+    graph, east, north = network.graph, 0.0, np.pi / 2
+    west, south = np.pi, -np.pi / 2
+    np.testing.assert_allclose(graph.leaves, [east, south, east, west], atol=1e-12)
+    np.testing.assert_allclose(graph.arrives, [north, west, east, west], atol=1e-12)
 
 
 @settings(max_examples=60)
