@@ -122,7 +122,7 @@ def test_taxis_whose_fixes_lie_on_the_drawn_line(beijing: Matcher, real_data: Pa
 
 
 @pytest.mark.real
-# All of the other way on set120 is one track, whose drawn line can't be driven on the map.
+# The other way on set120 is one track's, which took a ramp that the map lacks.
 @pytest.mark.parametrize(
     ("name", "most", "other"), [("set60", 0.95, 0.002), ("set120", 0.93, 0.013)]
 )
