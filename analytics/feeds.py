@@ -36,6 +36,7 @@ import shapely
 
 from analytics.rule import Columns, rows
 from layers.crs import STORAGE, transformer
+from layers.positions import order_of
 
 FIX, IDENTITY, WEIGHING = 0, 1, 1
 # How full a truck says it is (JT/T 808, bits 8 and 9 of the status).
@@ -58,11 +59,11 @@ def ais_columns(fixes: pa.Table, identities: pa.Table, crs: str) -> Columns:
     columns of length n + m, sorted by (mover, t, kind, pid).
     """
     n, m = fixes.num_rows, identities.num_rows
-    movers, codes = _encode(fixes["mover"], identities["mover"])
+    movers, codes = _encode(_strings(fixes["mover"], identities["mover"]))
     t = np.concatenate([_numbers(fixes["t"], np.int64), _numbers(identities["t"], np.int64)])
     kind = np.repeat(np.array([FIX, IDENTITY], np.int8), [n, m])
-    pid = np.concatenate([_texts(fixes["pid"]), _texts(identities["pid"])])
-    order = _order(codes, t, kind, pid)
+    pid = _strings(fixes["pid"], identities["pid"])
+    order = order_of((codes, t, kind), pid)
     lon, lat = (_padded(fixes[name], 0, m)[order] for name in ("lon", "lat"))
     x, y = _metres(lon, lat, crs)
     said = {name: _said(identities[name], n)[order] for name in _SAID}
@@ -70,7 +71,7 @@ def ais_columns(fixes: pa.Table, identities: pa.Table, crs: str) -> Columns:
         "mover": movers[codes[order]],
         "t": t[order],
         "kind": kind[order],
-        "pid": pid[order],
+        "pid": _texts(pid)[order],
         "lon": lon,
         "lat": lat,
         "x": x,
@@ -105,12 +106,12 @@ def gps_columns(fixes: pa.Table, weighings: gpd.GeoDataFrame, crs: str) -> Colum
     """
     n, m = fixes.num_rows, len(weighings)
     place = shapely.get_coordinates(_points(weighings))
-    plates = pa.chunked_array([pa.array(_words(weighings, "plate"), pa.string())])
-    movers, codes = _encode(fixes["mover"], plates)
+    plates, records = (pa.array(_words(weighings, name)) for name in ("plate", "record_id"))
+    movers, codes = _encode(_strings(fixes["mover"], plates))
     t = np.concatenate([_numbers(fixes["t"], np.int64), _milliseconds(weighings["time"])])
     kind = np.repeat(np.array([FIX, WEIGHING], np.int8), [n, m])
-    pid = np.concatenate([_texts(fixes["pid"]), _words(weighings, "record_id")])
-    order = _order(codes, t, kind, pid)
+    pid = _strings(fixes["pid"], records)
+    order = order_of((codes, t, kind), pid)
     lon = np.concatenate([_padded(fixes["lon"], 0, 0), place[:, 0]])[order]
     lat = np.concatenate([_padded(fixes["lat"], 0, 0), place[:, 1]])[order]
     x, y = _metres(lon, lat, crs)
@@ -120,7 +121,7 @@ def gps_columns(fixes: pa.Table, weighings: gpd.GeoDataFrame, crs: str) -> Colum
         "mover": movers[codes[order]],
         "t": t[order],
         "kind": kind[order],
-        "pid": pid[order],
+        "pid": _texts(pid)[order],
         "lon": lon,
         "lat": lat,
         "x": x,
@@ -129,7 +130,7 @@ def gps_columns(fixes: pa.Table, weighings: gpd.GeoDataFrame, crs: str) -> Colum
         "cog_deg": _padded(fixes["cog_deg"], 0, m)[order],
         "acc": _padded(fixes["acc"], 0, m, 255)[order].astype(np.uint8),
         "load": _padded(fixes["nav"], 0, m, UNKNOWN_LOAD)[order].astype(np.uint8),
-        "terminal": np.concatenate([_texts(fixes["receiver"]), np.full(m, "", object)])[order],
+        "terminal": np.concatenate([_repeated(fixes["receiver"]), np.full(m, "", object)])[order],
         "quality": _padded(fixes["quality"], 0, m, 0)[order].astype(np.uint16),
         "recorder_mps": _optional(fixes, "recorder_mps", m)[order],
         "mileage_m": _optional(fixes, "mileage_m", m)[order],
@@ -218,30 +219,22 @@ def segments(columns: Columns) -> npt.NDArray[np.int64]:
 
 def _sorted(columns: Columns, ident: str) -> Columns:
     _, codes = np.unique(columns["mover"].astype(str), return_inverse=True)
-    zeros = np.zeros(len(codes), np.int8)
-    return take(columns, _order(codes.reshape(-1), columns["t"], zeros, columns[ident]))
+    idents = _strings(pa.array(columns[ident]))
+    return take(columns, order_of((codes.reshape(-1), columns["t"]), idents))
 
 
-def _order(
-    codes: npt.NDArray[Any], t: npt.NDArray[Any], kind: npt.NDArray[Any], ident: Objects
-) -> npt.NDArray[np.int64]:
-    order = np.lexsort((kind, t, codes))
-    c, at, k = codes[order], t[order], kind[order]
-    tied = (c[1:] == c[:-1]) & (at[1:] == at[:-1]) & (k[1:] == k[:-1])
-    if tied.any():
-        # Comparing ids costs more than all the rest, and only ties need it.
-        places = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
-        group = np.cumsum(~np.append(False, tied))[places]
-        ranks = pd.factorize(ident[order[places]], sort=True)[0]
-        order[places] = order[places][np.lexsort((ranks, group))]
-    return np.asarray(order, np.int64)
+def _strings(*columns: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
+    """Texts of some columns, one behind the other, missing ones as ""."""
+    chunks: list[pa.Array] = []
+    for column in columns:
+        texts = column.cast(pa.string()).fill_null("")
+        chunks += texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    return pa.chunked_array(chunks, pa.string())
 
 
-def _encode(*columns: pa.ChunkedArray) -> tuple[Objects, npt.NDArray[np.int64]]:
-    chunks = [chunk for column in columns for chunk in column.cast(pa.string()).chunks]
-    encoded = pa.chunked_array(chunks, pa.string()).combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
+def _encode(texts: pa.ChunkedArray) -> tuple[Objects, npt.NDArray[np.int64]]:
+    """Distinct texts, sorted, and which of them each text is."""
+    encoded = texts.combine_chunks().dictionary_encode()
     names = np.array(encoded.dictionary.to_pylist(), object)
     by_name = np.argsort(names.astype(str), kind="stable")
     rank = np.empty(len(names), np.int64)
@@ -270,7 +263,13 @@ def _optional(fixes: pa.Table, name: str, after: int) -> Floats:
 
 
 def _texts(column: pa.ChunkedArray) -> Objects:
-    return np.asarray(column.cast(pa.string()).fill_null("").to_numpy(), object)
+    return np.asarray(_strings(column).to_numpy(), object)
+
+
+def _repeated(column: pa.ChunkedArray) -> Objects:
+    """Texts that are the same again and again: equal ones are one object."""
+    names, codes = _encode(_strings(column))
+    return names[codes]
 
 
 def _said(column: pa.ChunkedArray, before: int) -> Objects:

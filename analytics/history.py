@@ -1,7 +1,7 @@
 """Columns of what was taken in, batch by batch in the order of time, so that memory stays bounded.
 
 Positions of vessels come a UTC day at a time, those of trucks, which say more often where they are,
-a few hours; rows of layers come by number.
+by number, as rows of layers do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from datetime import date
 from typing import Protocol
 
 import geopandas as gpd
-import pyarrow.compute as pc
 
 from analytics import feeds
 from analytics.rule import Columns
@@ -21,8 +20,8 @@ from layers.store.tables import instant_of
 
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
-_QUARTER_MS = _DAY_MS // 4
 ROWS_AT_ONCE = 50_000
+TRUCK_ROWS_AT_ONCE = 150_000
 _FIXES = ["lon", "lat", "sog_mps", "cog_deg", "nav", "quality"]
 _TRUCK_FIXES = [*_FIXES, "acc", "receiver", "recorder_mps", "mileage_m"]
 # Of a weighing, what the feed of trucks tells.
@@ -67,27 +66,25 @@ def truck_batches(
     crs: str,
     start_ms: int | None = None,
     end_ms: int | None = None,
+    rows: int = TRUCK_ROWS_AT_ONCE,
 ) -> Iterator[Columns]:
-    """Columns of the feed ``gps``, up to six hours each; days without positions say nothing.
+    """Columns of the feed ``gps``, a span of a day each; days without positions say nothing.
 
     Parameters
     ----------
     source : of the layer ``weighing``.
     crs : projected CRS of the city.
     start_ms, end_ms : half-open span of UTC ms; None is open.
+    rows : about so many positions come at once.
     """
     for day in sorted(positions.days("gps")):
         first = (day - _EPOCH).days * _DAY_MS
         start = first if start_ms is None else max(first, start_ms)
         end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
         if start < end:
-            # Read once: as a table a day is small, as columns it is not.
-            fixes = positions.scan("gps", start_ms=start, end_ms=end, columns=_TRUCK_FIXES)
-            for since in range(start, end, _QUARTER_MS):
-                until = min(since + _QUARTER_MS, end)
-                t = pc.field("t")
-                some = fixes.filter((t >= since) & (t < until))
-                yield feeds.gps_columns(some, weighings(source, since, until), crs)
+            spans = positions.spans("gps", start, end, rows, _TRUCK_FIXES)
+            for since, until, fixes in spans:
+                yield feeds.gps_columns(fixes, weighings(source, since, until), crs)
 
 
 def weighings(source: Frames, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:

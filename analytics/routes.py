@@ -126,7 +126,7 @@ class Steps:
         self,
         fixes: Matched,
         roads: Roads,
-        held: Sequence[list[Any] | None],
+        held: Sequence[Sequence[Any] | None],
         max_step_s: float,
         max_off_m: float,
     ) -> None:
@@ -249,8 +249,7 @@ class Steps:
         """Keep each truck's last matched fix, as JSON can hold it."""
         ends = self.fixes.bounds[1:] - 1
         values = [self.take(name)[ends].tolist() for name in _KEPT]
-        for mover, *record in zip(self.fixes.movers, *values, strict=True):
-            last[mover] = record
+        last.update(zip(self.fixes.movers, zip(*values, strict=True), strict=True))
 
     def _seen(self, column: Any, at: int) -> Seen:
         return Seen(

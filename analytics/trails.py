@@ -105,7 +105,7 @@ class Trail:
         """Keep the last fix of each truck for the next batch."""
         rows = self._rows[self.bounds[1:] - 1]
         parts = [self._columns[name][rows].tolist() for name in self._names]
-        self._kept.update(zip(self.plates, map(list, zip(*parts, strict=True)), strict=True))
+        self._kept.update(zip(self.plates, zip(*parts, strict=True), strict=True))
 
 
 def needed_since(watermark_ms: int, seconds: float) -> float:

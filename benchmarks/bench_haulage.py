@@ -1,7 +1,7 @@
 """All rules on trucks at once, as ``onemap detect`` runs them: the demo city's trucks of a day.
 
-The demo city is played at a scale that gives a million positions, its roads, permits and weighings
-with them; ``ONEMAP_BENCH_STORE`` names a store that has been played already. What is read, matched
+The demo city is played in full, 850,000 positions with their roads, permits and weighings;
+``ONEMAP_BENCH_STORE`` names a store that has been played already. What is read, matched
 to roads and judged is measured in a process of its own, from Parquet files and layers to events, so
 that its peak memory is theirs; the first batch is run once before, to load compiled code.
 """
@@ -28,7 +28,6 @@ from onemap.pipeline import batches
 from tests.running import onemap
 
 CITY = Path(__file__).parents[1] / "data" / "pudong"
-SCALE = "1.25"
 _PASS, _WARM_ROWS = "--pass", 20_000
 
 
@@ -39,9 +38,7 @@ def run() -> list[dict[str, Any]]:
         return _apart(Path(standing))
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "demo.gpkg"
-        done = onemap(
-            "demo", "--scale", SCALE, "--inputs", Path(folder) / "in", city=CITY, store=store
-        )
+        done = onemap("demo", "--inputs", Path(folder) / "in", city=CITY, store=store)
         if done.status:
             raise RuntimeError(done.error)
         return _apart(store)

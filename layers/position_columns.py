@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Sequence
 from enum import IntFlag
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 FIXES = pa.schema(
     [
@@ -125,6 +128,63 @@ def each_once(rows: pa.Table) -> pa.Table:
     codes = rows["pid"].combine_chunks().dictionary_encode().indices.to_numpy()
     first = np.unique(codes, return_index=True)[1]
     return rows if len(first) == len(codes) else rows.take(pa.array(np.sort(first)))
+
+
+def in_order(rows: pa.Table) -> pa.Table:
+    """Rows of positions or identities sorted by (mover, t, pid)."""
+    if rows.num_rows < 2:
+        return rows
+    # Ranking the few distinct movers once is far cheaper than comparing texts row by row.
+    encoded = rows["mover"].combine_chunks().dictionary_encode()
+    ranks = np.empty(len(encoded.dictionary), np.int64)
+    ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks))
+    order = order_of((ranks[encoded.indices.to_numpy()], rows["t"].to_numpy()), rows["pid"])
+    return rows.take(pa.array(order))
+
+
+def order_of(
+    keys: Sequence[npt.NDArray[np.integer]], ident: pa.ChunkedArray
+) -> npt.NDArray[np.int64]:
+    """Order of rows by whole numbers, the first ones first, and by texts where all are equal.
+
+    Parameters
+    ----------
+    keys : shape (n,) each.
+    ident : texts, n of them.
+    """
+    if not len(ident):
+        return np.zeros(0, np.int64)
+    lows = [int(key.min()) for key in keys]
+    sizes = [int(key.max()) - low + 1 for key, low in zip(keys, lows, strict=True)]
+    if math.prod(sizes) < 2**63:
+        # As one number: rows mostly lie in runs that are sorted, and one key's sort sees that.
+        number = np.zeros(len(ident), np.int64)
+        for key, low, size in zip(keys, lows, sizes, strict=True):
+            number = number * size + (key - low)
+        keys = (number,)
+    order = np.asarray(np.lexsort(keys[::-1]), np.int64)
+    tied = np.ones(len(order) - 1, bool)
+    for key in keys:
+        tied &= np.diff(key[order]) == 0
+    if tied.any():
+        # Comparing texts costs more than all the rest, and only ties need it.
+        places = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
+        group = np.cumsum(~np.append(False, tied))[places]
+        ranks = pc.rank(ident.take(pa.array(order[places])), tiebreaker="dense").to_numpy()
+        order[places] = order[places][np.lexsort((ranks, group))]
+    return order
+
+
+def distinct(rows: pa.Table) -> pa.Table:
+    """Rows that are sorted by (mover, t, pid), each id once."""
+    if rows.num_rows < 2:
+        return rows
+    pid = rows["pid"].combine_chunks()
+    again = pc.equal(pid[1:], pid[:-1])
+    if not pc.any(again).as_py():
+        return rows
+    keep = np.concatenate([[True], ~again.to_numpy(zero_copy_only=False)])
+    return rows.filter(pa.array(keep))
 
 
 def _mix(state: Words) -> Words:

@@ -19,13 +19,13 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import h3.api.basic_int as h3
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import shapely
@@ -33,7 +33,7 @@ import shapely
 from layers import h3cover, h3grid
 from layers.errors import OnemapError
 from layers.movers import TRUCKS
-from layers.position_columns import FIXES, IDENTITIES, TRUCK_FIXES
+from layers.position_columns import FIXES, IDENTITIES, TRUCK_FIXES, distinct, in_order
 
 PARTITION_RESOLUTION = 3
 # First and last ms, then minx, miny, maxx, maxy in degrees.
@@ -84,7 +84,7 @@ class PositionStore:
             raise OnemapError(
                 f"'{batch}' can't name a batch; use letters, digits, '.', '_' and '-'"
             )
-        table = _sorted(table)
+        table = in_order(table)
         digest = _digest(table)
         marker = folder / "_batches" / f"{batch}.json"
         before = self._read_marker(marker) if marker.exists() else None
@@ -125,16 +125,51 @@ class PositionStore:
         columns : only these; ``mover``, ``t`` and ``pid`` are always there.
         """
         only = None if movers is None else frozenset(movers)
-        paths = list(self._paths(feed, start_ms, end_ms, bbox, only))
+        return distinct(in_order(self._read(feed, start_ms, end_ms, only, bbox, columns)))
+
+    def spans(
+        self, feed: str, start_ms: int, end_ms: int, rows: int, columns: list[str] | None = None
+    ) -> Iterator[tuple[int, int, pa.Table]]:
+        """Read an interval as spans of time that follow each other without a gap.
+
+        Files are read once, and sorted a span at a time: unsorted an interval takes least memory.
+
+        Parameters
+        ----------
+        feed, columns : see `scan`.
+        start_ms, end_ms : half-open interval [start, end) of UTC ms.
+        rows : a span has about so many; what is of one ms is never parted.
+
+        Yields
+        ------
+        start and end of each span, half-open, and what `scan` gives of it.
+        """
+        table = self._read(feed, start_ms, end_ms, None, None, columns)
+        t = table["t"].to_numpy()
+        edges = np.unique([start_ms, *np.sort(t)[rows::rows], end_ms]).tolist()
+        for start, end in pairwise(edges):
+            own = table.filter(pa.array((t >= start) & (t < end)))
+            yield start, end, distinct(in_order(own))
+
+    def _read(
+        self,
+        feed: str,
+        start_ms: int | None,
+        end_ms: int | None,
+        movers: frozenset[str] | None,
+        bbox: tuple[float, float, float, float] | None,
+        columns: list[str] | None,
+    ) -> pa.Table:
+        """Rows as they lie in the files: one that came in two batches is there twice."""
+        paths = list(self._paths(feed, start_ms, end_ms, bbox, movers))
         if not paths:
             return self._empty(feed, columns)
         wanted = None if columns is None else _wanted(columns)
-        chosen = _filter(start_ms, end_ms, only, bbox)
+        chosen = _filter(start_ms, end_ms, movers, bbox)
         # Named for trucks, since older files lack columns that newer ones have.
         schema = TRUCK_FIXES if feed == TRUCKS.feed else None
         files = ds.dataset(paths, format="parquet", schema=schema)
-        table = files.to_table(columns=wanted, filter=chosen)
-        return _distinct(_sorted(table))
+        return files.to_table(columns=wanted, filter=chosen)
 
     def batches(self, feed: str) -> list[str]:
         """Names of the batches that are there, sorted."""
@@ -231,11 +266,7 @@ class PositionStore:
         schema = IDENTITIES if feed.endswith("_identity") else FIXES
         schema = TRUCK_FIXES if feed == TRUCKS.feed else schema
         table = schema.empty_table()
-        return (
-            table
-            if columns is None
-            else table.select([*dict.fromkeys(["mover", "t", "pid", *columns])])
-        )
+        return table if columns is None else table.select(_wanted(columns))
 
     def _write_part(self, folder: Path, day: str, cell: str, rows: pa.Table, stem: str) -> str:
         name = f"day={day}/cell={cell}/{stem}.parquet"
@@ -300,34 +331,6 @@ def _filter(
     for term in terms:
         chosen = term if chosen is None else chosen & term
     return chosen
-
-
-def _sorted(table: pa.Table) -> pa.Table:
-    if table.num_rows < 2:
-        return table
-    # Ranking the few distinct movers once is far cheaper than comparing texts row by row.
-    encoded = table["mover"].combine_chunks().dictionary_encode()
-    ranks = np.empty(len(encoded.dictionary), np.int64)
-    ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks))
-    rank = ranks[encoded.indices.to_numpy()]
-    t = table["t"].to_numpy()
-    order = np.lexsort((t, rank))
-    tied = (np.diff(rank[order]) == 0) & (np.diff(t[order]) == 0)
-    if tied.any():
-        pid = pc.rank(table["pid"], tiebreaker="dense").to_numpy()
-        order = np.lexsort((pid, t, rank))
-    return table.take(pa.array(order))
-
-
-def _distinct(table: pa.Table) -> pa.Table:
-    if table.num_rows < 2:
-        return table
-    pid = table["pid"].combine_chunks()
-    again = pc.equal(pid[1:], pid[:-1])
-    if not pc.any(again).as_py():
-        return table
-    keep = np.concatenate([[True], ~again.to_numpy(zero_copy_only=False)])
-    return table.filter(pa.array(keep))
 
 
 def _digest(table: pa.Table) -> str:

@@ -12,10 +12,11 @@ from layers.position_columns import (
     each_once,
     fix_ids,
     identity_ids,
+    order_of,
 )
 from layers.position_store import PositionStore
 
 __all__ = [
     "FIXES", "IDENTITIES", "TRUCK_FIXES", "PositionStore", "Quality", "each_once", "fix_ids",
-    "identity_ids",
+    "identity_ids", "order_of",
 ]  # fmt: skip

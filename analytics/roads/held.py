@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.feeds import segments, take
+from analytics.feeds import segments
 from analytics.roads.fleet import Memory, no_memory
 from analytics.rule import Columns, State, rows
 
@@ -55,7 +55,10 @@ def keep_rows(state: State, waiting: Columns) -> None:
         return
     state["types"] = {name: values.dtype.str for name, values in waiting.items()}
     state["types"] |= {n: "object" for n, values in waiting.items() if values.dtype == object}
-    state["rows"] = {name: values.tolist() for name, values in waiting.items()}
+    state["rows"] = {
+        name: values.tolist() if values.dtype == object else values
+        for name, values in waiting.items()
+    }
 
 
 def recall(state: State, movers: list[str]) -> Memory:
@@ -133,27 +136,15 @@ def merged(held: Columns, new: Columns) -> tuple[Columns, Longs, Longs, list[str
     if not rows(held):
         bounds = segments(new)
         return new, bounds, bounds[:-1].copy(), [str(m) for m in new["mover"][bounds[:-1]]]
-    parts = [_runs(part) for part in (held, new)]
-    names = sorted({name for part in parts for name in part})
-    first = rows(held)
-    order, counts, fresh = [], [], []
-    for name in names:
-        a, b = parts[0].get(name, (0, 0))
-        c, d = parts[1].get(name, (0, 0))
-        order += [np.arange(a, b), np.arange(first + c, first + d)]
-        fresh.append(b - a)
-        counts.append(b - a + d - c)
-    index = np.concatenate(order) if order else np.zeros(0, np.int64)
-    both = {name: np.concatenate([held[name], new[name]]) for name in new}
-    bounds = _bounds(np.array(counts, np.int64))
-    return take(both, index), bounds, bounds[:-1] + np.array(fresh, np.int64), names
-
-
-def _runs(columns: Columns) -> dict[str, tuple[int, int]]:
-    bounds = segments(columns)
-    if not rows(columns):
-        return {}
-    names = [str(name) for name in columns["mover"][bounds[:-1]]]
-    return dict(
-        zip(names, zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True), strict=True)
-    )
+    parts = [(part, segments(part)) for part in (held, new)]
+    owners = [part["mover"][bounds[:-1]] for part, bounds in parts]
+    names, owner = np.unique(np.concatenate(owners), return_inverse=True)
+    sizes = np.concatenate([np.diff(bounds) for _, bounds in parts])
+    number = np.repeat(owner.reshape(-1), sizes)
+    # A stable sort: what waited stays before what is new.
+    order = np.argsort(number, kind="stable")
+    # One column after the other, so that there is no second copy of all of them.
+    both = {name: np.concatenate([held[name], new[name]])[order] for name in new}
+    bounds = _bounds(np.bincount(number, minlength=len(names)))
+    waited = np.bincount(number[: rows(held)], minlength=len(names))
+    return both, bounds, bounds[:-1] + waited, [str(name) for name in names]

@@ -20,7 +20,7 @@ from analytics.roads.fleet import NEVER, advance, no_memory, nothing_told
 from analytics.roads.network import RoadNetwork
 from analytics.roads.parameters import Limits, MatchingParameters
 from analytics.roads.paths import room, table_of
-from analytics.roads.transitions import Ways, list_ways
+from analytics.roads.transitions import BY_ROAD, TURNED_BY_ROAD, Ways, list_ways
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -130,14 +130,26 @@ class Matcher:
         )
 
     def ways_of(self, told: Told) -> tuple[Ints, Longs]:
-        """Arcs between decided rows and those before, and each row's bounds among them."""
-        return list_ways(
+        """Arcs between decided rows and those before, and each row's bounds among them.
+
+        Trucks take the same ways again and again: rows of one way share its arcs.
+        """
+        bounds = np.zeros((len(told.kind), 2), np.int64)
+        rows = np.flatnonzero(np.isin(told.kind, (BY_ROAD, TURNED_BY_ROAD)))
+        arcs = len(self._ways.graph.start)
+        ends = told.from_arc[rows] * np.int64(arcs) + told.arc[rows]
+        way = 2 * ends + (told.kind[rows] == TURNED_BY_ROAD)
+        _, first, number = np.unique(way, return_index=True, return_inverse=True)
+        one = rows[first]
+        via, own = list_ways(
             self._ways,
-            (told.from_arc, told.from_along_m),
-            (told.arc, told.along_m),
-            told.kind,
-            told.limit_m,
+            (told.from_arc[one], told.from_along_m[one]),
+            (told.arc[one], told.along_m[one]),
+            told.kind[one],
+            told.limit_m[one],
         )
+        bounds[rows] = own[number.reshape(-1)]
+        return via, bounds
 
 
 def match(

@@ -209,19 +209,12 @@ def _spread(bounds: Longs, fresh: Longs, some: list[str], every: list[str]) -> t
 
 
 def _tuples(via: Ints, bounds: Longs) -> npt.NDArray[np.object_]:
-    """Arcs of each row as a tuple."""
+    """Arcs of each row as a tuple, one tuple for all rows of the same bounds."""
     column = np.empty(len(bounds), object)
     column.fill(())
-    counts = bounds[:, 1] - bounds[:, 0]
-    # Rows with as many arcs are zipped at once: most have one or two.
-    for count in np.unique(counts[counts > 0]).tolist():
-        some = np.flatnonzero(counts == count)
-        arcs = via[bounds[some, 0][:, None] + np.arange(count)]
-        column[some] = _filled(list(zip(*arcs.T.tolist(), strict=True)))
-    return column
-
-
-def _filled(values: list[tuple[int, ...]]) -> npt.NDArray[np.object_]:
-    column = np.empty(len(values), object)
-    column[:] = values
+    rows = np.flatnonzero(bounds[:, 1] > bounds[:, 0])
+    _, first, number = np.unique(bounds[rows, 0], return_index=True, return_inverse=True)
+    ways, arcs = np.empty(len(first), object), via.tolist()
+    ways[:] = [tuple(arcs[start:end]) for start, end in bounds[rows[first]].tolist()]
+    column[rows] = ways[number.reshape(-1)]
     return column

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from layers import h3grid
 from layers.errors import OnemapError
-from layers.positions import FIXES, IDENTITIES, TRUCK_FIXES, PositionStore, fix_ids
+from layers.positions import FIXES, IDENTITIES, TRUCK_FIXES, PositionStore, fix_ids, order_of
 
 DAY_MS = 86_400_000
 START = 18_443 * DAY_MS
@@ -40,6 +40,36 @@ def test_scan_gives_rows_sorted_and_each_once(tmp_path: Path) -> None:
     keys = list(zip(*(found[name].to_pylist() for name in ("mover", "t", "pid")), strict=True))
     assert keys == sorted(set(keys)) and len(keys) == 500
     assert store.batches("ais") == ["one", "two"] and len(store.days("ais")) == 3
+
+
+@pytest.mark.parametrize("rows", [1, 7, 50, 1000])
+def test_spans_follow_each_other_and_hold_what_a_scan_gives(tmp_path: Path, rows: int) -> None:
+    store, table = PositionStore(tmp_path), fixes(400)
+    at_once = fixes(20, seed=3)
+    at_once = at_once.set_column(1, "t", pa.array(np.full(20, START + DAY_MS)))
+    for batch, part in {"one": table, "two": table.slice(100, 200), "three": at_once}.items():
+        store.write("ais", part, batch)
+    start, end = START + DAY_MS // 2, START + 2 * DAY_MS
+    spans = list(store.spans("ais", start, end, rows, ["lon"]))
+    edges = [since for since, *_ in spans] + [end]
+    assert edges[0] == start and [until for _, until, _ in spans] == edges[1:]
+    for since, until, found in spans:
+        assert found == store.scan("ais", start_ms=since, end_ms=until, columns=["lon"])
+    sizes = [found.num_rows for *_, found in spans]
+    assert sum(sizes) == store.scan("ais", start_ms=start, end_ms=end).num_rows
+    # As many as are of one moment may come on top.
+    assert max(sizes) < rows + 20 and (len(spans) == 1) == (rows == 1000)
+    assert [found.num_rows for *_, found in store.spans("gps", start, end, rows)] == [0]
+
+
+def test_texts_are_compared_only_where_numbers_are_equal() -> None:
+    first, second = np.array([1, 0, 1, 1, 0], np.int64), np.array([5, 9, 5, 4, 9], np.int64)
+    for far in (0, 2**40, 2**62):
+        keys = (first, second + far * first, first - first)
+        texts = pa.chunked_array([["b", "d"], ["a", "z", "c"]])
+        assert order_of(keys, texts).tolist() == [4, 1, 3, 2, 0]
+    none = np.zeros(0, np.int64)
+    assert order_of((none, none), pa.chunked_array([], pa.string())).tolist() == []
 
 
 def test_writing_a_batch_again_replaces_it(tmp_path: Path) -> None:
