@@ -145,21 +145,22 @@ class BridgeLimits(Rule):
             state["weighed"].setdefault(mover, []).append(list(one))
         for mover, own in state["weighed"].items():
             truck = truck_of.get(mover)
-            if truck is None:
+            full = [one for one in own if one[5] in _LOADED and one[6] is None]
+            if truck is None or not full:
                 continue
             part = slice(*steps.fixes.bounds[truck : truck + 2].tolist())
             gone = t[part][load[part] == EMPTY]
-            for one in own:
-                if one[5] in _LOADED and one[6] is None and (gone >= one[0]).any():
+            for one in full:
+                if (gone >= one[0]).any():
                     one[6] = int(gone[gone >= one[0]][0])
 
     def _error(self, columns: Columns, row: int) -> float:
         """Larger of the record's and the station's error: doubt is in the truck's favour."""
         station = self.references.stations.get(str(columns["station_id"][row]))
         declared = None if station is None else station.error_share
-        own = float(columns["error_share"][row])
-        error = float(np.fmax(own, np.nan if declared is None else declared))
-        return float(self.parameters.default_error_share) if error != error else error
+        told = [float(columns["error_share"][row]), np.nan if declared is None else declared]
+        known = [error for error in told if error == error]
+        return max(known, default=float(self.parameters.default_error_share))
 
     def _suspects(self, state: State, steps: Steps, chosen: Any, passed: Crossings) -> list[int]:
         """Crossings by trucks that were ever too heavy or too high for what they pass."""

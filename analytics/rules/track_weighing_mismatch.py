@@ -19,10 +19,10 @@ from analytics.feeds import WEIGHING, segments
 from analytics.law import Law
 from analytics.references import WimStation
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
-from analytics.tracks import distance_m, forget
+from analytics.tracks import Longs, distance_m, forget, haversine_m
 from analytics.trails import needed_since, on_time
 from analytics.truck_wording import kmh, moment, registered
-from analytics.vessels import Fix, fix_at
+from analytics.vessels import Fix, fix_at, fixes_at
 from analytics.wording import kilograms, place
 from layers.text import Text
 
@@ -62,22 +62,26 @@ class TrackWeighingMismatch(Rule):
         fixes = np.flatnonzero(on_time(columns) & placed)
         weighed = np.flatnonzero((columns["kind"] == WEIGHING) & placed)
         bounds = segments(columns)
-        firsts = columns["mover"][bounds[:-1]].tolist()
-        ends = zip(np.searchsorted(fixes, bounds), np.searchsorted(weighed, bounds), strict=True)
-        pieces = [(int(a), int(b)) for a, b in ends]
+        plates = [str(plate) for plate in columns["mover"][bounds[:-1]]]
+        cuts = np.searchsorted(fixes, bounds)
+        owner = np.searchsorted(bounds, weighed, side="right") - 1
+        weighed = self._doubtful(columns, weighed, fixes, cuts[owner])
+        pieces = np.searchsorted(weighed, bounds)
+        waits = np.array([plate in state["waiting"] for plate in plates], bool)
         events = []
-        for k, plate in enumerate(map(str, firsts)):
-            own = fixes[pieces[k][0] : pieces[k + 1][0]]
+        for k in np.flatnonzero((np.diff(pieces) > 0) | waits).tolist():
+            plate, own = plates[k], fixes[cuts[k] : cuts[k + 1]]
             if len(own):
                 events += self._decide(state, plate, fix_at(columns, int(own[0])))
-            for row in weighed[pieces[k][1] : pieces[k + 1][1]].tolist():
+            for row in weighed[pieces[k] : pieces[k + 1]].tolist():
                 number = int(np.searchsorted(own, row))
                 before = fix_at(columns, int(own[number - 1])) if number else None
                 self._await(state, plate, columns, row, before)
                 if number < len(own):
                     events += self._decide(state, plate, fix_at(columns, int(own[number])))
-            if len(own):
-                state["last"][plate] = list(fix_at(columns, int(own[-1])))
+        heard = np.flatnonzero(np.diff(cuts) > 0).tolist()
+        lasts = map(tuple, fixes_at(columns, fixes[cuts[1:][heard] - 1]))
+        state["last"].update(zip((plates[k] for k in heard), lasts, strict=True))
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -89,6 +93,24 @@ class TrackWeighingMismatch(Rule):
             if not state["waiting"][plate]:
                 del state["waiting"][plate]
         return []
+
+    def _doubtful(self, columns: Columns, weighed: Longs, fixes: Longs, first: Longs) -> Longs:
+        """Leave out the weighings that the fix before them confirms, which most do.
+
+        Parameters
+        ----------
+        first : place in ``fixes`` of the first one of each weighing's truck.
+        """
+        place = np.searchsorted(fixes, weighed) - 1
+        known = np.flatnonzero(place >= first)
+        row, before = weighed[known], fixes[place[known]]
+        lon, lat, t = (columns[name] for name in ("lon", "lat", "t"))
+        far = haversine_m(lon[row], lat[row], lon[before], lat[before])
+        seconds = (t[row] - t[before]) / 1000
+        beyond = far - self.parameters.max_mps * seconds > self.parameters.apart_m
+        doubtful = np.ones(len(weighed), bool)
+        doubtful[known] = beyond & (seconds <= self.parameters.max_gap_s)
+        return weighed[doubtful]
 
     def _await(
         self, state: State, plate: str, columns: Columns, row: int, before: Fix | None

@@ -174,7 +174,7 @@ class WeighStationBypass(Rule):
         for row in np.flatnonzero(columns["kind"] == WEIGHING).tolist():
             own = weighed.setdefault(str(columns["mover"][row]), {})
             record = f"{columns['t'][row]}/{columns['pid'][row]}"
-            own[record] = [int(columns["t"][row]), str(columns["station_id"][row])]
+            own[record] = (int(columns["t"][row]), str(columns["station_id"][row]))
 
     def _stood(self, columns: Columns, steps: Steps) -> dict[str, Longs]:
         """Times at which each truck stood still, or had been silent, for long; in order."""
