@@ -35,10 +35,9 @@ class Plan:
     ) -> None:
         self.permit = permit
         shapely.prepare(permit.route)
-        corridor = shapely.buffer(permit.route, wide)
-        near = np.zeros(len(roads.road_id), bool)
-        near[lines.query(corridor, predicate="covers")] = True
-        self.arcs: Bools = near[roads.arc_road]
+        within = np.zeros(len(roads.road_id), bool)
+        within[_roads_within(permit.route, wide, lines)] = True
+        self.arcs: Bools = within[roads.arc_road]
         own = [one.shape for one in haulage.sites if one.site_id == permit.site_id]
         self._site = _area(shapely.union_all(own) if own and permit.site_id else None, 0)
         self._around = _area(self._site, wide)
@@ -71,6 +70,18 @@ class Plans:
             return Plan(permit, roads, lines, haulage, corridor_m)
 
         self.of = lru_cache(maxsize=_PLANS)(make)
+
+
+def _roads_within(route: shapely.Geometry, wide: float, lines: shapely.STRtree) -> Any:
+    """Numbers of the roads whose whole line lies no further from a route than a width, metres."""
+    xy = shapely.get_coordinates(route)
+    ends = np.append(xy[1:], xy[-1:], axis=0)
+    # By its pieces, since most roads in the box of a long route are far from it.
+    pieces = shapely.box(*(np.minimum(xy, ends) - wide).T, *(np.maximum(xy, ends) + wide).T)
+    near = np.unique(lines.query(pieces)[1])
+    corridor = shapely.buffer(route, wide)
+    shapely.prepare(corridor)
+    return near[shapely.covers(corridor, lines.geometries[near])]
 
 
 def _area(shape: Any, wider_m: float) -> Any:

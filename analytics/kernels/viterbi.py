@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analytics.kernels.inner import inner
+from analytics.kernels.inner import inlined
 
 NOTHING = -1
 
@@ -50,13 +50,13 @@ def lattice_room(steps: int, candidates: int) -> Lattice:
     )
 
 
-@inner
+@inlined
 def place_of(lattice: Lattice, step: int) -> int:  # pragma: no cover - compiled
     """Place in the ring of an undecided step, counted from the oldest."""
     return int((lattice.span[0] + step) % len(lattice.size))
 
 
-@inner
+@inlined
 def settle(lattice: Lattice, beam: int) -> bool:  # pragma: no cover - compiled
     """Take the newest step in, whose candidates' scores and ways back are filled in.
 
@@ -84,7 +84,7 @@ def settle(lattice: Lattice, beam: int) -> bool:  # pragma: no cover - compiled
     return True
 
 
-@inner
+@inlined
 def _prune(lattice: Lattice) -> None:  # pragma: no cover - compiled
     """Drop candidates that no hypothesis of the newest step passes through."""
     for step in range(lattice.span[1] - 2, -1, -1):
@@ -105,7 +105,7 @@ def _prune(lattice: Lattice) -> None:  # pragma: no cover - compiled
             return
 
 
-@inner
+@inlined
 def decided(lattice: Lattice) -> int:  # pragma: no cover - compiled
     """Give the candidate of the oldest step that all hypotheses share, -1 for none."""
     place, only = lattice.span[0], NOTHING
@@ -117,7 +117,7 @@ def decided(lattice: Lattice) -> int:  # pragma: no cover - compiled
     return only
 
 
-@inner
+@inlined
 def force(lattice: Lattice) -> int:  # pragma: no cover - compiled
     """Decide the oldest step by the best hypothesis, and drop those that pass elsewhere.
 
@@ -143,7 +143,7 @@ def force(lattice: Lattice) -> int:  # pragma: no cover - compiled
     return int(chosen)
 
 
-@inner
+@inlined
 def drop(lattice: Lattice) -> None:  # pragma: no cover - compiled
     """Let the oldest step go, which is decided."""
     lattice.span[0] = place_of(lattice, 1)

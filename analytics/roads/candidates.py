@@ -14,7 +14,7 @@ import numpy.typing as npt
 import shapely
 from numba import njit
 
-from analytics.kernels.inner import inner
+from analytics.kernels.inner import inlined
 from analytics.roads.network import Graph, RoadNetwork
 from analytics.roads.parameters import SCALE, Limits
 
@@ -110,7 +110,7 @@ def _pieces(network: RoadNetwork) -> tuple[Floats, Ints]:
     return np.column_stack([a, b, unit, length, along]), road.astype(np.int32)
 
 
-@inner
+@inlined
 def _away(piece: Floats, x: float, y: float) -> tuple[float, float]:  # pragma: no cover - compiled
     """Square of a point's distance from a piece, and where on it is the nearest."""
     along = (x - piece[_X0]) * piece[_DX] + (y - piece[_Y0]) * piece[_DY]
@@ -155,7 +155,7 @@ def _fill(
     return bounds, pieces
 
 
-@inner
+@inlined
 def find(
     grid: Grid,
     graph: Graph,
@@ -197,7 +197,7 @@ def find(
     return count
 
 
-@inner
+@inlined
 def _arcs_of(
     grid: Grid,
     graph: Graph,
@@ -227,7 +227,7 @@ def _arcs_of(
     return count
 
 
-@inner
+@inlined
 def _insert(
     found: Found, count: int, arc: int, along: float, x: float, y: float, score: int
 ) -> int:  # pragma: no cover - compiled

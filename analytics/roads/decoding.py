@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analytics.kernels.inner import inner
+from analytics.kernels.inner import inlined, inner
 from analytics.kernels.viterbi import Lattice, decided, drop, force, place_of, settle
 from analytics.roads.candidates import Found, Grid, find
 from analytics.roads.parameters import Limits
@@ -105,7 +105,7 @@ class Truck(NamedTuple):
     real: Floats
 
 
-@inner
+@inlined
 def _write(
     tools: Tools, rows: Rows, told: Told, truck: Truck, chosen: int, end: int
 ) -> None:  # pragma: no cover - compiled
@@ -130,7 +130,7 @@ def _write(
             _stand(rows, told, truck, k, k > row)
 
 
-@inner
+@inlined
 def _stand(
     rows: Rows, told: Told, truck: Truck, row: int, again: bool
 ) -> None:  # pragma: no cover - compiled
@@ -166,7 +166,7 @@ def decide(
         truck.whole[OPEN] = 0
 
 
-@inner
+@inlined
 def _reach(
     tools: Tools, rows: Rows, truck: Truck, row: int, count: int
 ) -> bool:  # pragma: no cover - compiled
@@ -209,7 +209,7 @@ def _reach(
     return _keep(tools, truck, row, place, count)
 
 
-@inner
+@inlined
 def _begin(
     tools: Tools, rows: Rows, truck: Truck, row: int, count: int
 ) -> None:  # pragma: no cover - compiled
@@ -223,7 +223,7 @@ def _begin(
     _keep(tools, truck, row, place, count)
 
 
-@inner
+@inlined
 def _keep(
     tools: Tools, truck: Truck, row: int, place: int, count: int
 ) -> bool:  # pragma: no cover - compiled
@@ -236,7 +236,7 @@ def _keep(
     return bool(settle(steps.lattice, tools.limits.beam))
 
 
-@inner
+@inlined
 def _strays(
     limits: Limits, rows: Rows, truck: Truck, row: int
 ) -> tuple[bool, bool]:  # pragma: no cover - compiled

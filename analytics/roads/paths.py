@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from analytics.kernels.inner import inner
+from analytics.kernels.inner import inlined, inner
 from analytics.roads.network import MM, Graph
 
 Ints = npt.NDArray[np.int32]
@@ -222,7 +222,7 @@ def _wider(values: Ints, size: int) -> Ints:  # pragma: no cover - compiled
     return wide
 
 
-@inner
+@inlined
 def row_of(table: Table, origin: int, destination: int) -> int:  # pragma: no cover - compiled
     """Row of a way in the table, -1 for none."""
     low, high = table.bounds[origin], table.bounds[origin + 1]
@@ -236,7 +236,7 @@ def row_of(table: Table, origin: int, destination: int) -> int:  # pragma: no co
     return low if low < end and table.destination[low] == destination else NONE
 
 
-@inner
+@inlined
 def distance_mm(
     graph: Graph, table: Table, search: Search, origin: int, destination: int, limit_mm: int
 ) -> tuple[int, int]:  # pragma: no cover - compiled

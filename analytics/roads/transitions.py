@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from analytics.kernels.inner import inner
+from analytics.kernels.inner import inlined, inner
 from analytics.roads.network import MM, Graph
 from analytics.roads.parameters import SCALE, Limits
 from analytics.roads.paths import Search, Table, distance_mm, trace
@@ -34,7 +34,7 @@ class Ways(NamedTuple):
     search: Search
 
 
-@inner
+@inlined
 def limit_of(
     limits: Limits, straight_m: float, seconds: float
 ) -> float:  # pragma: no cover - compiled
@@ -43,7 +43,7 @@ def limit_of(
     return float(min(detour, limits.max_speed_mps * (seconds + limits.clock_s)))
 
 
-@inner
+@inlined
 def _from(
     ways: Ways,
     limits: Limits,
@@ -69,7 +69,7 @@ def _from(
     return rest + between / MM, False
 
 
-@inner
+@inlined
 def way(
     ways: Ways,
     limits: Limits,
@@ -110,7 +110,7 @@ def way(
     return best, kind
 
 
-@inner
+@inlined
 def likelihood(
     limits: Limits, length_m: float, kind: int, straight_m: float
 ) -> int:  # pragma: no cover - compiled
