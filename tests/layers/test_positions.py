@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +197,14 @@ def test_ids_depend_on_content_only(seed: int, n: int) -> None:
     )
     assert again.to_pylist() == shuffled["pid"].to_pylist()
     assert all(len(pid) == 16 and int(pid, 16) >= 0 for pid in again.to_pylist())
+
+
+def test_arrow_gives_back_what_was_read_unless_told_otherwise() -> None:
+    asked = "import layers, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    for told, pool in ({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc"):
+        around = {k: v for k, v in os.environ.items() if k != "ARROW_DEFAULT_MEMORY_POOL"}
+        done = subprocess.run(
+            [sys.executable, "-c", asked], env=around | told, capture_output=True, check=True
+        )
+        if pool in pa.supported_memory_backends():
+            assert done.stdout.decode().strip() == pool
