@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from analytics.event import Event
 from analytics.rule import Columns, Rule, Stage, State, dump_state, load_state, rows
@@ -56,17 +58,32 @@ def run_batches(
     """
     run = Run(rules, stage)
     read, newest = 0, heard_until_ms
-    for batch in batches:
-        if rows(batch):
-            read += rows(batch)
-            latest = int(batch["t"].max())
-            newest = latest if newest is None else max(newest, latest)
-            run.close(int(batch["t"].min()))
-            run.take(batch)
-        # Or it would stay while the next one is read.
-        del batch
-    run.close(END_OF_TIME_MS, None if newest is None else newest + 1)
+    with _loaded_code_left_alone():
+        for batch in batches:
+            if rows(batch):
+                read += rows(batch)
+                latest = int(batch["t"].max())
+                newest = latest if newest is None else max(newest, latest)
+                run.close(int(batch["t"].min()))
+                run.take(batch)
+            # Or it would stay while the next one is read.
+            del batch
+        run.close(END_OF_TIME_MS, None if newest is None else newest + 1)
     return run.events(), read
+
+
+@contextmanager
+def _loaded_code_left_alone() -> Iterator[None]:
+    """Spare Python's collector what was there before, all modules: it takes a sixth of a pass."""
+    if gc.get_freeze_count():
+        # Somebody else did, and for longer.
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class Run:

@@ -64,9 +64,19 @@ def ais_columns(fixes: pa.Table, identities: pa.Table, crs: str) -> Columns:
     kind = np.repeat(np.array([FIX, IDENTITY], np.int8), [n, m])
     pid = _strings(fixes["pid"], identities["pid"])
     order = order_of((codes, t, kind), pid)
-    lon, lat = (_padded(fixes[name], 0, m)[order] for name in ("lon", "lat"))
+    at = np.empty(n + m, np.int64)
+    at[order] = np.arange(n + m)
+    # Where each position and each message comes to stand.
+    of_fixes, of_said = at[:n], at[n:]
+
+    def fixed(name: str, dtype: Any = np.float64, missing: float = np.nan) -> npt.NDArray[Any]:
+        return _placed(_reals_of(fixes[name], missing), of_fixes, n + m, dtype, missing)
+
+    def told(name: str, dtype: Any, missing: float = 0) -> npt.NDArray[Any]:
+        return _placed(_reals_of(identities[name], missing), of_said, n + m, dtype, missing)
+
+    lon, lat = fixed("lon"), fixed("lat")
     x, y = _metres(lon, lat, crs)
-    said = {name: _said(identities[name], n)[order] for name in _SAID}
     return {
         "mover": movers[codes[order]],
         "t": t[order],
@@ -76,14 +86,14 @@ def ais_columns(fixes: pa.Table, identities: pa.Table, crs: str) -> Columns:
         "lat": lat,
         "x": x,
         "y": y,
-        "sog_mps": _padded(fixes["sog_mps"], 0, m)[order],
-        "cog_deg": _padded(fixes["cog_deg"], 0, m)[order],
-        "nav": _padded(fixes["nav"], 0, m, 15)[order].astype(np.uint8),
-        "quality": _padded(fixes["quality"], 0, m, 0)[order].astype(np.uint16),
-        "imo": _padded(identities["imo"], n, 0, 0)[order].astype(np.int64),
-        "length_m": _padded(identities["length_m"], n, 0, 0)[order],
-        "ship_type": _padded(identities["ship_type"], n, 0, 0)[order].astype(np.int16),
-        **said,
+        "sog_mps": fixed("sog_mps"),
+        "cog_deg": fixed("cog_deg"),
+        "nav": fixed("nav", np.uint8, 15),
+        "quality": fixed("quality", np.uint16, 0),
+        "imo": told("imo", np.int64),
+        "length_m": told("length_m", np.float64),
+        "ship_type": told("ship_type", np.int16),
+        **{name: _placed(_texts(identities[name]), of_said, n + m, object, "") for name in _SAID},
     }
 
 
@@ -250,10 +260,13 @@ def _numbers(column: pa.ChunkedArray, dtype: Any) -> npt.NDArray[Any]:
 def _padded(
     column: pa.ChunkedArray, before: int, after: int, missing: float = float("nan")
 ) -> Floats:
-    values = np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
-    if missing == missing:
-        values = np.where(np.isnan(values), missing, values)
+    values = _reals_of(column, missing)
     return np.concatenate([np.full(before, missing), values, np.full(after, missing)])
+
+
+def _reals_of(column: pa.ChunkedArray, missing: float) -> Floats:
+    values = np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
+    return values if missing != missing else np.where(np.isnan(values), missing, values)
 
 
 def _optional(fixes: pa.Table, name: str, after: int) -> Floats:
@@ -272,9 +285,13 @@ def _repeated(column: pa.ChunkedArray) -> Objects:
     return names[codes]
 
 
-def _said(column: pa.ChunkedArray, before: int) -> Objects:
-    blank = np.full(before, "", object)
-    return np.concatenate([blank, _texts(column)])
+def _placed(
+    values: npt.NDArray[Any], at: npt.NDArray[np.int64], length: int, dtype: Any, missing: Any
+) -> npt.NDArray[Any]:
+    """A column of a length with values at places, and what is missing elsewhere."""
+    column = np.full(length, missing, dtype)
+    column[at] = values
+    return column
 
 
 def _metres(lon: Floats, lat: Floats, crs: str) -> tuple[Floats, Floats]:

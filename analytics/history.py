@@ -1,7 +1,7 @@
 """Columns of what was taken in, batch by batch in the order of time, so that memory stays bounded.
 
-Positions of vessels come a UTC day at a time, those of trucks, which say more often where they are,
-by number, as rows of layers do.
+Positions of vessels come up to six hours at a time, those of trucks, which say more often where they
+are, by number, as rows of layers do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from datetime import date
 from typing import Protocol
 
 import geopandas as gpd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytics import feeds
 from analytics.rule import Columns
@@ -20,6 +22,7 @@ from layers.store.tables import instant_of
 
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
+_QUARTER_MS = _DAY_MS // 4
 ROWS_AT_ONCE = 50_000
 TRUCK_ROWS_AT_ONCE = 150_000
 _FIXES = ["lon", "lat", "sog_mps", "cog_deg", "nav", "quality"]
@@ -38,26 +41,21 @@ class Frames(Protocol):
 def vessel_batches(
     positions: PositionStore, crs: str, start_ms: int | None = None, end_ms: int | None = None
 ) -> Iterator[Columns]:
-    """Columns of the feed ``ais``, a day each.
+    """Columns of the feed ``ais``, up to six hours each; times without positions say nothing.
 
     Parameters
     ----------
     crs : projected CRS of the city.
     start_ms, end_ms : half-open span of UTC ms; None is open.
     """
-    for day in sorted({*positions.days("ais"), *positions.days("ais_identity")}):
-        first = (day - _EPOCH).days * _DAY_MS
-        start = first if start_ms is None else max(first, start_ms)
-        end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
-        if start < end:
-            yield _columns(positions, crs, start, end)
-
-
-def _columns(positions: PositionStore, crs: str, start_ms: int, end_ms: int) -> Columns:
-    # Tables are let go before anyone works on what was made of them.
-    fixes = positions.scan("ais", start_ms=start_ms, end_ms=end_ms, columns=_FIXES)
-    said = positions.scan("ais_identity", start_ms=start_ms, end_ms=end_ms)
-    return feeds.ais_columns(fixes, said, crs)
+    days = {*positions.days("ais"), *positions.days("ais_identity")}
+    for start, end in _days(days, start_ms, end_ms):
+        fixes = positions.scan("ais", start_ms=start, end_ms=end, columns=_FIXES)
+        said = positions.scan("ais_identity", start_ms=start, end_ms=end)
+        for since, until in _quarters(start, end):
+            some, of_these = _between(fixes, since, until), _between(said, since, until)
+            if some.num_rows or of_these.num_rows:
+                yield feeds.ais_columns(some, of_these, crs)
 
 
 def truck_batches(
@@ -77,14 +75,32 @@ def truck_batches(
     start_ms, end_ms : half-open span of UTC ms; None is open.
     rows : about so many positions come at once.
     """
-    for day in sorted(positions.days("gps")):
+    for start, end in _days(positions.days("gps"), start_ms, end_ms):
+        for since, until, fixes in positions.spans("gps", start, end, rows, _TRUCK_FIXES):
+            yield feeds.gps_columns(fixes, weighings(source, since, until), crs)
+
+
+def _days(
+    days: Iterable[date], start_ms: int | None, end_ms: int | None
+) -> Iterator[tuple[int, int]]:
+    """What of a half-open span lies in each UTC day."""
+    for day in sorted(days):
         first = (day - _EPOCH).days * _DAY_MS
         start = first if start_ms is None else max(first, start_ms)
         end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
         if start < end:
-            spans = positions.spans("gps", start, end, rows, _TRUCK_FIXES)
-            for since, until, fixes in spans:
-                yield feeds.gps_columns(fixes, weighings(source, since, until), crs)
+            yield start, end
+
+
+def _quarters(start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
+    """Cut a day: as a table, read once, it is small, as columns it is not."""
+    for since in range(start_ms, end_ms, _QUARTER_MS):
+        yield since, min(since + _QUARTER_MS, end_ms)
+
+
+def _between(table: pa.Table, start_ms: int, end_ms: int) -> pa.Table:
+    t = pc.field("t")
+    return table.filter((t >= start_ms) & (t < end_ms))
 
 
 def weighings(source: Frames, start_ms: int, end_ms: int) -> gpd.GeoDataFrame:

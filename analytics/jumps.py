@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analytics.rule import Columns, State
-from analytics.tracks import Longs, distance_m, haversine_m
-from analytics.vessels import Fix, fixes_at, usable_fixes
+from analytics.tracks import Longs, by_mover, distance_m, haversine_m
+from analytics.vessels import Fix, fixes_at
 
 _METRES_A_DEGREE = 111_200.0
 
@@ -45,27 +45,25 @@ def jumps(limits: JumpLimits, movers: State, columns: Columns) -> Iterator[Jump]
     movers : by MMSI its last position, and what waits; changed in place.
     columns : prepared.
     """
-    rows = np.flatnonzero(usable_fixes(columns))
-    if not len(rows):
+    heard = by_mover(columns)
+    if not len(heard.rows):
         return
-    mover, t = columns["mover"][rows], columns["t"][rows]
-    lon, lat = columns["lon"][rows], columns["lat"][rows]
-    first = np.concatenate([[True], mover[1:] != mover[:-1]])
-    far = np.zeros(len(rows))
+    t, lon, lat = (heard.take(name) for name in ("t", "lon", "lat"))
+    starts = heard.bounds[:-1]
+    far = np.zeros(len(t))
     far[1:] = haversine_m(lon[:-1], lat[:-1], lon[1:], lat[1:])
     wait = np.diff(t, prepend=t[0])
-    wild = (far > limits.min_distance_m) & (far > limits.max_speed_mps * wait / 1000) & ~first
-    starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(rows))
-    busy = np.add.reduceat(wild, starts) > 0
-    spans = zip(starts.tolist(), ends.tolist(), busy.tolist(), strict=True)
-    entries, lasts = fixes_at(columns, rows[starts]), fixes_at(columns, rows[ends - 1])
-    for (start, end, any_wild), fix, last in zip(spans, entries, lasts, strict=True):
-        name = str(mover[start])
+    wild = (far > limits.min_distance_m) & (far > limits.max_speed_mps * wait / 1000)
+    wild[starts] = False
+    busy = (np.add.reduceat(wild, starts) > 0).tolist()
+    names = zip(heard.movers, heard.firsts, heard.lasts, busy, strict=True)
+    for k, (name, fix, last, any_wild) in enumerate(names):
         own = movers.setdefault(name, {"last": None, "waits": None})
-        wild[start] = own["last"] is not None and _is_jump(limits, Fix(*own["last"]), fix)
-        if any_wild or wild[start] or own["waits"] is not None:
-            yield from _walk(limits, own, columns, rows[start:end], wild[start:end].tolist())
+        enters_wild = own["last"] is not None and _is_jump(limits, Fix(*own["last"]), fix)
+        if any_wild or enters_wild or own["waits"] is not None:
+            span = slice(*heard.bounds[k : k + 2].tolist())
+            far_off = [enters_wild, *wild[span][1:].tolist()]
+            yield from _walk(limits, own, columns, heard.rows[span], far_off)
         else:
             own["last"] = list(last)
 

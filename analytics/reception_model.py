@@ -25,10 +25,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from layers import h3grid
 
+Floats = npt.NDArray[np.float64]
 RESOLUTION = 6
 # Bounds of what is counted: a silence is judged by the largest one that it exceeds.
 STEPS_S = (600, 1200, 1800, 3600, 5400, 7200, 10_800, 14_400, 21_600, 28_800, 43_200, 57_600)
@@ -55,21 +57,32 @@ class Counts(NamedTuple):
     vessels: int
     longer: tuple[int, ...]
 
-    def expected(self, gap_s: float) -> float:
-        """Silences longer than ``gap_s`` that vessels which go on sending are expected to have."""
-        step = int(np.searchsorted(STEPS_S, gap_s, side="left")) - 1
-        if step < 0 or not self.intervals:
-            return float(self.intervals)
+    def expected(self, gap_s: npt.ArrayLike) -> Floats:
+        """Silences longer than ``gap_s`` that vessels which go on sending are expected to have.
+
+        Parameters
+        ----------
+        gap_s : one number, or many; the result has its shape.
+        """
+        gaps = np.asarray(gap_s, np.float64)
+        if not self.intervals:
+            return np.zeros(gaps.shape)
+        step = np.searchsorted(STEPS_S, gaps, side="left") - 1
         hidden = 1 + HIDING * self.vessels
-        at, counts = [0.0, *map(float, STEPS_S)], [float(self.intervals), *map(float, self.longer)]
-        last = max(k for k in range(step + 1) if k == 0 or counts[k] > _ENOUGH + hidden)
-        after = max(counts[last + 1] - hidden, 0.0) + (_SLACK if last else 1.0)
+        at, counts = np.array([0.0, *STEPS_S]), np.array([self.intervals, *self.longer], float)
+        # The last count before each step that is large enough to tell the next from it.
+        enough = np.where(counts > _ENOUGH + hidden, np.arange(len(at)), 0)
+        last = np.maximum.accumulate(enough[:-1])
+        after = np.maximum(counts[last + 1] - hidden, 0.0) + np.where(last > 0, _SLACK, 1.0)
         fall = np.log(counts[last] / after) / (at[last + 1] - at[last])
-        if last:
-            before = np.log(counts[last - 1] / counts[last]) / (at[last] - at[last - 1])
-            fall = max(fall, before)
-        told = counts[last] * float(np.exp(-max(fall, 0.0) / 2 * (gap_s - at[last])))
-        return max(told, counts[step + 1] - hidden, 0.0)
+        steeper = np.flatnonzero(last)
+        before = last[steeper] - 1
+        fell = np.log(counts[before] / counts[before + 1]) / (at[before + 1] - at[before])
+        fall[steeper] = np.maximum(fall[steeper], fell)
+        beyond = gaps - at[last[step]]
+        told = counts[last[step]] * np.exp(-np.maximum(fall[step], 0.0) / 2 * beyond)
+        told = np.maximum(np.maximum(told, counts[step + 1] - hidden), 0.0)
+        return np.asarray(np.where(step < 0, self.intervals, told), np.float64)
 
 
 Key = tuple[int, str]
@@ -110,14 +123,18 @@ class Reception:
         -------
         times in a vessel-day, infinite where nothing was learned; and the intervals seen there.
         """
+        own = self.counts.get((cell, sender_class), _NONE)
+        return float(self.rates(cell, sender_class, np.array(gap_s))), own.intervals
+
+    def rates(self, cell: int, sender_class: str, gaps_s: Floats) -> Floats:
+        """The rates alone, of many lengths of silence; the result has their shape."""
         whole = self._whole[sender_class]
         own = self.counts.get((cell, sender_class), _NONE)
         if not whole.intervals or whole.seconds <= 0:
-            return float("inf"), own.intervals
-        everywhere = whole.expected(gap_s) * _DAY_S / whole.seconds
+            return np.full(gaps_s.shape, np.inf)
+        everywhere = whole.expected(gaps_s) * _DAY_S / whole.seconds
         days = own.seconds / _DAY_S
-        rate = (own.expected(gap_s) + PRIOR_DAYS * everywhere) / (days + PRIOR_DAYS)
-        return float(rate), own.intervals
+        return (own.expected(gaps_s) + PRIOR_DAYS * everywhere) / (days + PRIOR_DAYS)
 
 
 def of_rows(rows: Iterable[Mapping[str, Any]]) -> Reception:

@@ -7,20 +7,21 @@ people ``<MMSI>-<time of its first position>``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from analytics.preparation.statics import Statics
+from analytics.calendar import city_days
 from analytics.rule import Columns, State, once
-from analytics.vessels import Fix, fix_at, usable_fixes
+from analytics.vessels import Fix, fix_at, fixes_at, usable_fixes
 
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,37 @@ class Tracks:
     columns : of the feed ``ais``, prepared.
     rows : rows of vessels' positions, sorted by (mover, segment, t); shape (n,).
     bounds : track k has rows[bounds[k] : bounds[k + 1]]; shape (m + 1,).
+    made : names, days and positions, made when they are first asked for, for all rules.
     """
 
     columns: Columns
     rows: Longs
     bounds: Longs
+    made: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def movers(self) -> list[str]:
         """MMSI of each track."""
-        return [str(name) for name in self.columns["mover"][self.rows[self.bounds[:-1]]]]
+        return self._once("movers", lambda: self._at_ends("mover", self.bounds[:-1]))
 
     @cached_property
     def keys(self) -> list[str]:
         """Key of each track."""
-        starts = self.columns["segment"][self.rows[self.bounds[:-1]]].tolist()
-        return [f"{name}/{start}" for name, start in zip(self.movers, starts, strict=True)]
+        return self._once("keys", self._keys)
+
+    @cached_property
+    def firsts(self) -> list[Fix]:
+        """First position of each track."""
+        return self._once("firsts", lambda: self.fixes(self.bounds[:-1]))
+
+    @cached_property
+    def lasts(self) -> list[Fix]:
+        """Last position of each track."""
+        return self._once("lasts", lambda: self.fixes(self.bounds[1:] - 1))
+
+    def days(self, zone: str) -> Longs:
+        """Day of the city on which each position was sent; shape (n,)."""
+        return self._once(f"days {zone}", lambda: city_days(self.take("t"), zone))
 
     def take(self, name: str) -> npt.NDArray[Any]:
         """A column in the order of the tracks; shape (n,)."""
@@ -61,18 +77,37 @@ class Tracks:
         """The position at a place of `rows`."""
         return fix_at(self.columns, int(self.rows[at]))
 
+    def fixes(self, places: Longs) -> list[Fix]:
+        """The positions at places of `rows`."""
+        return fixes_at(self.columns, self.rows[places])
+
+    def _at_ends(self, name: str, places: Longs) -> list[Any]:
+        values: list[Any] = self.columns[name][self.rows[places]].tolist()
+        return values
+
+    def _keys(self) -> list[str]:
+        starts = self._at_ends("segment", self.bounds[:-1])
+        return [f"{name}/{start}" for name, start in zip(self.movers, starts, strict=True)]
+
+    def _once(self, name: str, make: Callable[[], _T]) -> _T:
+        if name not in self.made:
+            self.made[name] = make()
+        made: _T = self.made[name]
+        return made
+
 
 def tracks_of(columns: Columns) -> Tracks:
     """Sort the positions of prepared columns by track; rows set aside are left out."""
-    rows, bounds = once(columns, "tracks", lambda: _sorted(columns))
-    tracks = Tracks(columns, rows, bounds)
-    # Names of thousands of tracks are made once for all rules.
-    vars(tracks).update(once(columns, "names of tracks", lambda: _named(tracks)))
-    return tracks
+    return Tracks(columns, *once(columns, "tracks", lambda: (*_sorted(columns), {})))
 
 
-def _named(tracks: Tracks) -> dict[str, list[str]]:
-    return {"movers": tracks.movers, "keys": tracks.keys}
+def by_mover(columns: Columns) -> Tracks:
+    """Sort the positions of prepared columns by MMSI and time only, whatever the segment.
+
+    Each of these "tracks" is everything that was heard under one MMSI; its key is of the first
+    segment.
+    """
+    return Tracks(columns, *once(columns, "movers", lambda: (*_by_mover(columns), {})))
 
 
 def _sorted(columns: Columns) -> tuple[Longs, Longs]:
@@ -92,18 +127,13 @@ def _sorted(columns: Columns) -> tuple[Longs, Longs]:
     return rows, np.concatenate([[0], cuts, [len(rows)]]).astype(np.int64)
 
 
-def by_mover(columns: Columns) -> Tracks:
-    """Sort the positions of prepared columns by MMSI and time only, whatever the segment.
-
-    Each of these "tracks" is everything that was heard under one MMSI; its key is of the first
-    segment.
-    """
+def _by_mover(columns: Columns) -> tuple[Longs, Longs]:
     rows = np.flatnonzero(usable_fixes(columns))
     if not len(rows):
-        return Tracks(columns, rows, np.zeros(1, np.int64))
+        return rows, np.zeros(1, np.int64)
     mover = columns["mover"][rows]
     cuts = 1 + np.flatnonzero(mover[1:] != mover[:-1])
-    return Tracks(columns, rows, np.concatenate([[0], cuts, [len(rows)]]).astype(np.int64))
+    return rows, np.concatenate([[0], cuts, [len(rows)]]).astype(np.int64)
 
 
 def name_of(key: str) -> str:
@@ -115,12 +145,8 @@ def name_of(key: str) -> str:
 
 def load(kept: State, keys: list[str], width: int) -> Floats:
     """Records of tracks for a kernel, zeros for new ones; shape (m, width)."""
-    records = np.zeros((len(keys), width))
-    for k, key in enumerate(keys):
-        held = kept.get(key)
-        if held is not None:
-            records[k] = held
-    return records
+    new = [0.0] * width
+    return np.array([kept.get(key, new) for key in keys], np.float64).reshape(-1, width)
 
 
 def store(kept: State, keys: list[str], records: Floats) -> None:
@@ -150,13 +176,3 @@ def haversine_m(lon: Floats, lat: Floats, lon2: Floats, lat2: Floats) -> Floats:
     x, y, x2, y2 = (np.radians(values) for values in (lon, lat, lon2, lat2))
     h = np.sin((y2 - y) / 2) ** 2 + np.cos(y) * np.cos(y2) * np.sin((x2 - x) / 2) ** 2
     return np.asarray(2 * 6_371_008.8 * np.arcsin(np.sqrt(np.clip(h, 0, 1))))
-
-
-def said_where(columns: Columns, test: Callable[[Statics | None], bool]) -> npt.NDArray[np.bool_]:
-    """Whether the static data in force at each row of prepared columns pass a test; shape (n,)."""
-    version = columns["version"]
-    if not len(version):
-        return np.zeros(0, bool)
-    first = np.flatnonzero(np.concatenate([[True], version[1:] != version[:-1]]))
-    verdicts = np.array([test(columns["said"][row]) for row in first.tolist()], bool)
-    return np.repeat(verdicts, np.diff(np.append(first, len(version))))

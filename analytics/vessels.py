@@ -11,23 +11,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pydantic import Field, model_validator
 
 from analytics.calendar import city_days, in_force
-from analytics.content import content_version
+from analytics.claims import OTHER, Claims
 from analytics.feeds import FIX, IDENTITY, segments
-from analytics.names import Names, NameTables
 from analytics.references import MarineZone
 from analytics.rounding import rounded
-from analytics.rule import Columns, Parameters, Rule, State
+from analytics.rule import Columns, Rule, State, once
 
-UNKNOWN, FISHING, OTHER = "unknown", "fishing", "other"
+# Navigational status (ITU-R M.1371-5, table 44): at anchor, moored, aground.
+LYING = (1, 5, 6)
 Longs = npt.NDArray[np.int64]
 _TOLD = ("name", "callsign", "ship_type", "destination")
 _NO_INDEX: Longs = np.empty(0, np.int64)
@@ -56,62 +54,6 @@ class Fix(NamedTuple):
     sog_mps: float | None
     cog_deg: float | None
     pid: str
-
-
-class ClaimParameters(Parameters):
-    """What both rules on fishing vessels declare.
-
-    Attributes
-    ----------
-    names : tables about names.
-    ship_types : AIS types that claim to be a fishing boat.
-    identity_window_s : how long after it is needed a name may come and still count.
-    silence_s : a vessel not heard for longer has to say again what it is.
-    """
-
-    names: NameTables
-    ship_types: tuple[int, ...] = ()
-    identity_window_s: float = Field(default=86_400, gt=0)
-    silence_s: float = Field(default=172_800, gt=0)
-
-    @model_validator(mode="after")
-    def _silence_beyond_window(self) -> Self:
-        if self.silence_s < self.identity_window_s:
-            raise ValueError("silence_s must not be shorter than identity_window_s")
-        return self
-
-
-class Claims:
-    """Decides what a vessel claims to be, and how long a claim outlives the vessel's silence.
-
-    Attributes
-    ----------
-    key : equal where claims are decided alike.
-    """
-
-    def __init__(self, names: Names, parameters: ClaimParameters) -> None:
-        self.names, self.ship_types = names, frozenset(parameters.ship_types)
-        self.silence_ms = round(parameters.silence_s * 1000)
-        tables = parameters.names.model_dump_json()
-        self.key = content_version([tables, *sorted(self.ship_types)])
-        self._decide = lru_cache(maxsize=65_536)(self._decided)
-
-    def of(self, said: Said | None) -> str:
-        """``fishing``, ``other``, or ``unknown`` while name or type may still decide it."""
-        return UNKNOWN if said is None else self._decide(said.name, said.ship_type)
-
-    def forget(self, known: State, watermark_ms: int) -> None:
-        """Drop what silent movers said, which `follow` would not use for any later row."""
-        oldest = watermark_ms - self.silence_ms
-        for mover in [name for name, said in known.items() if said[-1] < oldest]:
-            del known[mover]
-
-    def _decided(self, name: str, ship_type: int) -> str:
-        if name and self.names.is_buoy(name):
-            return OTHER
-        if ship_type in self.ship_types or (name and self.names.claims_fishing(name)):
-            return FISHING
-        return UNKNOWN if not name or not ship_type else OTHER
 
 
 @dataclass(frozen=True)
@@ -154,34 +96,57 @@ def follow(
     in these rows.
     """
     bounds = segments(columns)
+    movers = columns["mover"][bounds[:-1]].tolist()
+    before = [known.get(mover) for mover in movers]
+
+    def make() -> tuple[list[Any], list[_Spans], list[Any]]:
+        return before, *_followed(claims, before, columns, bounds)
+
+    # Rules that decide alike follow the same, unless one began later and knows less.
+    held, spans, after = once(columns, f"said {claims.key} {claims.silence_ms}", make)
+    if held != before:
+        _, spans, after = make()
+    for mover, said in zip(movers, after, strict=True):
+        if said is None:
+            known.pop(mover, None)
+        else:
+            known[mover] = said
+    fixes = _Fixes(columns, bounds, by_segment)
+    blocks: list[Block] = []
+    for k, own in enumerate(spans):
+        if any(claim != OTHER for *_, claim in own):
+            ends = [start for start, *_ in own[1:]] + [int(bounds[k + 1])]
+            blocks += _blocks(movers[k], own, ends, fixes, k)
+    return blocks
+
+
+# Rows of a mover from which on something is said, and what that claims.
+_Spans = list[tuple[int, Said | None, str]]
+
+
+def _followed(
+    claims: Claims, before: Sequence[Any], columns: Columns, bounds: Longs
+) -> tuple[list[_Spans], list[Any]]:
+    """What each mover says from which row on, and what is kept of it afterwards."""
     t = columns["t"]
     lapses = 1 + np.flatnonzero(np.diff(t) > claims.silence_ms)
     said_rows = _telling(columns, bounds, lapses)
-    said_bounds = np.searchsorted(said_rows, bounds)
     said = _Said(columns, said_rows)
-    lapse_bounds = np.searchsorted(lapses, bounds, side="right")
-    fixes = _Fixes(columns, bounds, by_segment)
-    movers, starts = columns["mover"][bounds[:-1]].tolist(), t[bounds[:-1]].tolist()
-    lasts, rows = t[bounds[1:] - 1].tolist(), bounds.tolist()
-    told, silences = said_bounds.tolist(), lapse_bounds.tolist()
-    blocks: list[Block] = []
-    for k, mover in enumerate(movers):
-        start, end = rows[k], rows[k + 1]
-        before = _still_held(known, mover, starts[k] - claims.silence_ms)
-        changes: list[tuple[int, Said | None]] = []
+    told = np.searchsorted(said_rows, bounds).tolist()
+    silences = np.searchsorted(lapses, bounds, side="right").tolist()
+    starts, lasts = t[bounds[:-1]].tolist(), t[bounds[1:] - 1].tolist()
+    rows, spans, after = bounds.tolist(), [], []
+    for k, held in enumerate(before):
+        own = _still_held(held, starts[k] - claims.silence_ms)
+        changes: list[tuple[int, Said | None]] = [(rows[k], own)]
         if told[k] < told[k + 1] or silences[k] < silences[k + 1]:
             silent = lapses[silences[k] : silences[k + 1]]
-            silent = silent[silent < end].tolist()
-            changes = list(said.changes(before, told[k], told[k + 1], silent))
-        spans = [(start, before), *changes]
-        if spans[-1][1] is not None:
-            known[mover] = (*spans[-1][1], lasts[k])
-        else:
-            known.pop(mover, None)
-        if any(claims.of(at) != OTHER for _, at in spans):
-            ends = [row for row, _ in changes] + [end]
-            blocks += _blocks(claims, mover, spans, ends, fixes, k)
-    return blocks
+            silent = silent[silent < rows[k + 1]].tolist()
+            changes += said.changes(own, told[k], told[k + 1], silent)
+        spans.append([(row, now, claims.of(now)) for row, now in changes])
+        last = changes[-1][1]
+        after.append(None if last is None else (*last, lasts[k]))
+    return spans, after
 
 
 def _telling(columns: Columns, bounds: Longs, lapses: Longs) -> Longs:
@@ -199,8 +164,7 @@ def _telling(columns: Columns, bounds: Longs, lapses: Longs) -> Longs:
     return telling
 
 
-def _still_held(known: State, mover: str, oldest_ms: int) -> Said | None:
-    held = known.get(mover)
+def _still_held(held: Any, oldest_ms: int) -> Said | None:
     return None if held is None or held[-1] < oldest_ms else Said(*held[:-1])
 
 
@@ -211,15 +175,9 @@ def usable_fixes(columns: Columns) -> npt.NDArray[np.bool_]:
 
 
 def _blocks(
-    claims: Claims,
-    mover: str,
-    spans: Sequence[tuple[int, Said | None]],
-    ends: Sequence[int],
-    fixes: _Fixes,
-    number: int,
+    mover: str, spans: _Spans, ends: Sequence[int], fixes: _Fixes, number: int
 ) -> Iterator[Block]:
-    for (start, said), end in zip(spans, ends, strict=True):
-        claim = claims.of(said)
+    for (start, said, claim), end in zip(spans, ends, strict=True):
         if claim == OTHER:
             yield Block(mover, start, end, said, claim, _NO_INDEX)
             continue

@@ -11,7 +11,6 @@ import shapely
 from analytics.calendar import in_force
 from analytics.references import MarineZone
 from analytics.rule import Columns
-from analytics.vessels import Fix
 
 Bools = npt.NDArray[np.bool_]
 Longs = npt.NDArray[np.int64]
@@ -43,22 +42,21 @@ def inside_at(zones: Sequence[MarineZone], lon: Floats, lat: Floats, days: Longs
     return found
 
 
-def near(
-    zones: Sequence[MarineZone], at: Fix, xy: tuple[float, float], day: int, within_m: float
-) -> list[int]:
-    """Numbers of the zones in force on a day that a position is in, or within a distance of.
+def near_to(
+    zones: Sequence[MarineZone], degrees: Floats, metres: Floats, days: Longs, within_m: float
+) -> Bools:
+    """Whether places lie in zones in force on their days, or within a distance of them.
 
     Parameters
     ----------
-    xy : the position in the city's CRS, metres.
+    degrees, metres : the places, lon and lat, and in the city's CRS; shape (n, 2) each.
+
+    Returns
+    -------
+    shape (zones, n).
     """
-    point, one = shapely.Point(xy), np.array([day], np.int64)
-    return [
-        number
-        for number, zone in enumerate(zones)
-        if in_force(one, zone.in_force_from, zone.in_force_to)[0]
-        and (
-            shapely.intersects_xy(zone.geometry, at.lon, at.lat)
-            or zone.shape.distance(point) <= within_m
-        )
-    ]
+    found = inside_at(zones, degrees[:, 0], degrees[:, 1], days)
+    for zone, own in zip(zones, found, strict=True):
+        others = np.flatnonzero(~own & in_force(days, zone.in_force_from, zone.in_force_to))
+        own[others] = shapely.distance(zone.shape, shapely.points(metres[others])) <= within_m
+    return found

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.claims import Claims
 from analytics.fishing import features as features_of
 from analytics.fishing.features import Floats, Matrix
 from analytics.fishing.model import Trees
-from analytics.preparation.statics import Statics
 from analytics.rule import Columns, State, once
-from analytics.tracks import Longs, Tracks, said_where, tracks_of
-from analytics.vessels import FISHING, Claims, Said
+from analytics.tracks import Longs, Tracks, tracks_of
 
 
 @dataclass
@@ -47,8 +46,7 @@ def boats_of(columns: Columns, claims: Claims, past: State, version: str) -> Boa
     past : what features need of earlier batches, by track; changed in place.
     version : of the model of which `Boats.score` is asked.
     """
-    rows, bounds = once(columns, f"boats {claims.key}", lambda: _boats(columns, claims))
-    tracks = Tracks(columns, rows, bounds)
+    tracks = Tracks(columns, *once(columns, f"boats {claims.key}", lambda: _boats(columns, claims)))
     before = [past.get(key) for key in tracks.keys]
 
     def make() -> tuple[list[Any], State, Matrix, Floats]:
@@ -65,15 +63,11 @@ def boats_of(columns: Columns, claims: Claims, past: State, version: str) -> Boa
     return Boats(tracks, features, scores)
 
 
-def _boats(columns: Columns, claims: Claims) -> tuple[Longs, Longs]:
-    def claimed(said: Statics | None) -> bool:
-        own = None if said is None else Said(name=said.name, ship_type=said.ship_type)
-        return claims.of(own) == FISHING
-
+def _boats(columns: Columns, claims: Claims) -> tuple[Longs, Longs, dict[str, Any]]:
     tracks = tracks_of(columns)
-    chosen = said_where(columns, claimed)[tracks.rows]
+    chosen = claims.fishing(columns)[tracks.rows]
     kept = np.concatenate([[0], np.cumsum(chosen)])[tracks.bounds]
-    return tracks.rows[chosen], np.unique(kept).astype(np.int64)
+    return tracks.rows[chosen], np.unique(kept).astype(np.int64), {}
 
 
 def _same(one: State | None, other: State | None) -> bool:

@@ -135,9 +135,15 @@ def _match(
 @njit(cache=True)
 def _append(one: Floats, now: Floats, passed: int) -> None:  # pragma: no cover - compiled
     kept = min(int(one[_KEPT]) - passed, LOOKBACK - 1)
-    moved = one[_HEAD + passed * _PER_FIX : _HEAD + (passed + kept) * _PER_FIX].copy()
-    one[_HEAD + _PER_FIX : _HEAD + _PER_FIX + len(moved)] = moved
-    one[_HEAD : _HEAD + _PER_FIX] = now
+    old, new = _HEAD + passed * _PER_FIX, _HEAD + _PER_FIX
+    if passed == 0:
+        # Those kept move up by one place, from the end on, so that none is written over.
+        for k in range(kept * _PER_FIX - 1, -1, -1):
+            one[new + k] = one[old + k]
+    else:
+        for k in range(kept * _PER_FIX):
+            one[new + k] = one[old + k]
+    one[_HEAD:new] = now
     one[_KEPT] = kept + 1
     one[_COUNT] += 1
 
@@ -157,12 +163,15 @@ def _close(
 
 @njit(cache=True)
 def _place(
-    limits: Any, open_: Floats, count: int, now: Floats, coarse: bool, newest: float
+    limits: Any, open_: Floats, count: int, now: Floats, coarse: bool, newest: float, room: Any
 ) -> tuple[int, float]:  # pragma: no cover - compiled
-    """Put one position into a segment; how many are open after that, and the segment's start."""
-    gone = np.zeros(len(open_), np.bool_)
-    fits = np.zeros(count)
-    passes = np.zeros(count, np.int64)
+    """Put one position into a segment; how many are open after that, and the segment's start.
+
+    ``room`` is for what is noted of each open segment: whether it is over, its fit, and how many of
+    its newest positions are passed over.
+    """
+    gone, fits, passes = room
+    gone[:], fits[:count] = False, 0.0
     best, winner, soonest = 0.0, -1, np.inf
     for k in range(count):
         if (now[_T] - open_[k, _HEAD + _T]) / 1000 > limits.max_gap_s:
@@ -247,13 +256,14 @@ def segment(
     kept_bounds = np.zeros(movers + 1, np.int64)
     kept = np.empty((max(16, 2 * movers), WIDTH))
     open_ = np.zeros((most, WIDTH))
+    room = (np.zeros(most, np.bool_), np.zeros(most), np.zeros(most, np.int64))
     for m in range(movers):
         count = held_bounds[m + 1] - held_bounds[m]
         for k in range(count):
             open_[k] = held[held_bounds[m] + k]
         for i in range(bounds[m], bounds[m + 1]):
             before = count
-            count, start = _place(limits, open_, count, fixes[i], coarse[i], newest[m])
+            count, start = _place(limits, open_, count, fixes[i], coarse[i], newest[m], room)
             starts[i] = int(start)
             if start > newest[m] and count and before >= 0:
                 newest[m] = start

@@ -202,14 +202,10 @@ def _vectors(columns: Columns, places: Longs) -> npt.NDArray[np.float64]:
     speed, course = np.where(known, speed, 0.0), np.where(known, course, 0.0)
     coarse = (columns["quality"][places] & int(Quality.LONG_RANGE)) != 0
     own = np.where(columns["nav"][places] == devices.NO_STATUS, _CLASS_B, _CLASS_A)
-    return np.column_stack(
-        [
-            columns["t"][places].astype(np.float64),
-            columns["lon"][places],
-            columns["lat"][places],
-            speed * np.sin(course),
-            speed * np.cos(course),
-            np.zeros(len(places)),
-            np.where(coarse, _CLASS_A | _CLASS_B, own).astype(np.float64),
-        ]
-    )
+    vectors = np.zeros((len(places), 7))
+    for place, name in enumerate(("t", "lon", "lat")):
+        vectors[:, place] = columns[name][places]
+    vectors[:, 3] = speed * np.sin(course)
+    vectors[:, 4] = speed * np.cos(course)
+    vectors[:, 6] = np.where(coarse, _CLASS_A | _CLASS_B, own)
+    return vectors

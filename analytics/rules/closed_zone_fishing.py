@@ -16,14 +16,15 @@ told whose entry in that day's register names another gear; of boats in no regis
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from pydantic import Field
 
-from analytics.calendar import city_day, city_days
+from analytics.calendar import city_day
+from analytics.claims import ClaimParameters, Claims
 from analytics.content import content_version
 from analytics.event import Event, Evidence, Measure, above
 from analytics.fishing import features as features_of
@@ -37,15 +38,24 @@ from analytics.register_on import RegistersByDay
 from analytics.rule import Columns, Rule, State, register
 from analytics.tracks import Longs, Tracks, name_of
 from analytics.vessel_wording import between, duration, knots, told, who
-from analytics.vessels import ClaimParameters, Claims
 from analytics.wording import place
 from analytics.zones import inside
 from layers.text import Text
 
 _MOST_POINTS = 60
 Bools = npt.NDArray[np.bool_]
-# A position of work: ms, x and y in metres, score, id.
-Work = tuple[int, float, float, float, str]
+
+
+class Work(NamedTuple):
+    """A position of work; ``step_m`` from the one before it in its track, NaN in no batch yet."""
+
+    t: int
+    x: float
+    y: float
+    score: float
+    pid: str
+    step_m: float
+    zones: list[bool]
 
 
 class ClosedZoneFishingParameters(ClaimParameters):
@@ -101,7 +111,7 @@ class ClosedZoneFishing(Rule):
         score = boats.score(self._model, within & at_work & ~lying(features))
         fishes = score >= self.parameters.min_score
         chosen = np.flatnonzero(fishes)
-        places, works = chosen.tolist(), _works(tracks, chosen, score)
+        places, works = chosen.tolist(), _works(tracks, chosen, score, zones)
         cuts = np.searchsorted(chosen, tracks.bounds).tolist()
         events = []
         for track, key in enumerate(tracks.keys):
@@ -110,9 +120,10 @@ class ClosedZoneFishing(Rule):
             if own.start == own.stop and key not in state["spells"]:
                 continue
             for at, fix in zip(places[own], works[own], strict=True):
-                self._rest(state["spells"], key, at - first)
+                if at > first:
+                    self._rest(state["spells"], key, at - first)
                 first = at + 1
-                if self._work(state["spells"], key, fix, zones[:, at]):
+                if self._work(state["spells"], key, fix):
                     spell = state["spells"][key]
                     events.append(self._tell(tracks, track, at, spell, features[at]))
             self._rest(state["spells"], key, end - first)
@@ -127,7 +138,7 @@ class ClosedZoneFishing(Rule):
         return []
 
     def _within(self, tracks: Tracks) -> tuple[Bools, Bools]:
-        days = city_days(tracks.take("t"), self.references.zone)
+        days = tracks.days(self.references.zone)
         zones = inside(self._closed, tracks.columns, tracks.rows, days)
         exempt = inside(self._exempt, tracks.columns, tracks.rows, days).any(axis=0)
         within: Bools = zones.any(axis=0) & ~exempt & self.applies(days)
@@ -141,29 +152,34 @@ class ClosedZoneFishing(Rule):
             if one["away"] >= self.parameters.exit_fixes:
                 del spells[key]
 
-    def _work(self, spells: State, key: str, fix: Work, zones: Bools) -> bool:
+    def _work(self, spells: State, key: str, fix: Work) -> bool:
         """Take a position of work in; whether it completes a spell."""
-        p, (t, x, y, score, pid) = self.parameters, fix
+        p, (t, x, y, score, pid, step_m, zones) = self.parameters, fix
         one = spells.get(key)
         if one is None or t - one["last"] > p.max_gap_s * 1000:
             one = {"start": t, "last": t, "x": x, "y": y, "length": 0.0, "fixes": 0, "scores": 0.0}
-            spells[key] = one | {"zones": [], "points": [], "told": 0, "away": 0}
-            one = spells[key]
-        one["length"] += float(np.hypot(x - one["x"], y - one["y"]))
-        one.update(last=t, x=x, y=y, away=0, fixes=one["fixes"] + 1, scores=one["scores"] + score)
-        if not one["told"]:
-            for zone, within in zip(self._closed, zones.tolist(), strict=True):
-                if within and zone.zone_id not in one["zones"]:
-                    one["zones"] = sorted({*one["zones"], zone.zone_id})
-            if len(one["points"]) < _MOST_POINTS:
-                one["points"].append(pid)
+            spells[key] = one = one | {"zones": [], "points": [], "told": 0, "away": 0}
+            step_m = 0.0
+        one["last"], one["away"] = t, 0
+        if one["told"]:
+            return False
+        if step_m != step_m:
+            step_m = float(np.hypot(x - one["x"], y - one["y"]))
+        one["length"] += step_m
+        one["fixes"] += 1
+        one["scores"] += score
+        one["x"], one["y"] = x, y
+        for zone, within in zip(self._closed, zones, strict=True):
+            if within and zone.zone_id not in one["zones"]:
+                one["zones"] = sorted({*one["zones"], zone.zone_id})
+        if len(one["points"]) < _MOST_POINTS:
+            one["points"].append(pid)
         enough = (
-            not one["told"]
-            and t - one["start"] > p.min_duration_s * 1000
+            t - one["start"] > p.min_duration_s * 1000
             and one["fixes"] >= p.min_fixes
             and one["length"] >= p.min_length_m
         )
-        one["told"] = int(one["told"] or enough)
+        one["told"] = int(enough)
         return bool(enough)
 
     def _entry(self, said: Statics, mmsi: str, day: int) -> RegisterEntry | None:
@@ -256,12 +272,15 @@ class ClosedZoneFishing(Rule):
         )
 
 
-def _works(tracks: Tracks, places: Longs, score: Floats) -> list[Work]:
+def _works(tracks: Tracks, places: Longs, score: Floats, zones: Bools) -> list[Work]:
     """Take the positions at places of the tracks' rows."""
     rows = tracks.rows[places]
-    own = [tracks.columns[name][rows].tolist() for name in ("t", "x", "y")]
-    pids = tracks.columns["pid"][rows].tolist()
-    return list(zip(*own, score[places].tolist(), pids, strict=True))
+    t, x, y, pid = (tracks.columns[name][rows] for name in ("t", "x", "y", "pid"))
+    step_m = np.hypot(np.diff(x, prepend=np.nan), np.diff(y, prepend=np.nan))
+    first = np.searchsorted(places, tracks.bounds[:-1])
+    step_m[first[first < len(places)]] = np.nan
+    values = (t, x, y, score[places], pid, step_m, zones[:, places].T)
+    return list(map(Work, *(value.tolist() for value in values)))
 
 
 _DOUBTS = (

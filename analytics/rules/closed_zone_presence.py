@@ -24,16 +24,13 @@ import shapely
 from pydantic import Field
 
 from analytics.calendar import local_time, utc_offset
+from analytics.claims import FISHING, OTHER, ClaimParameters, Claims
 from analytics.event import Event, Evidence, Measure
 from analytics.names import Names
 from analytics.references import MarineZone
 from analytics.rule import Columns, Rule, State, register
 from analytics.vessels import (
-    FISHING,
-    OTHER,
     Block,
-    ClaimParameters,
-    Claims,
     Said,
     follow,
     locate,

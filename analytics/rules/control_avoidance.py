@@ -15,14 +15,14 @@ import numpy.typing as npt
 import shapely
 from pydantic import Field
 
-from analytics.calendar import city_days
+from analytics.claims import ClaimParameters, Claims
 from analytics.event import Event, Evidence, Measure, above
 from analytics.names import Names
 from analytics.preparation.statics import Statics
 from analytics.rule import Columns, Rule, State, register
-from analytics.tracks import Tracks, name_of, said_where, tracks_of
+from analytics.tracks import Tracks, name_of, tracks_of
 from analytics.vessel_wording import between, duration, told, who
-from analytics.vessels import FISHING, ClaimParameters, Claims, Fix, Said, fixes_at
+from analytics.vessels import Fix
 from analytics.wording import place
 from analytics.zones import inside
 from layers.text import Text
@@ -69,13 +69,12 @@ class ControlAvoidance(Rule):
         tracks = tracks_of(columns)
         if not len(tracks.rows) or not self._controlled:
             return []
-        days = city_days(tracks.take("t"), self.references.zone)
+        days = tracks.days(self.references.zone)
         within = inside(self._controlled, columns, tracks.rows, days)
-        counts = self.applies(days) & said_where(columns, self._fishes)[tracks.rows]
+        counts = self.applies(days) & self._claims.fishing(columns)[tracks.rows]
         entered = np.asarray(within.any(axis=0))
         checked = np.asarray(inside(self._control, columns, tracks.rows, days).any(axis=0))
         busy = np.logical_or.reduceat(entered | checked, tracks.bounds[:-1]).tolist()
-        lasts = fixes_at(columns, tracks.rows[tracks.bounds[1:] - 1])
         events = []
         for track, key in enumerate(tracks.keys):
             first, end = int(tracks.bounds[track]), int(tracks.bounds[track + 1])
@@ -88,7 +87,7 @@ class ControlAvoidance(Rule):
                         events.append(self._tell(tracks, track, at, own, zones))
             else:
                 own.pop("entry", None)
-                own["last"], own["in"] = list(lasts[track]), False
+                own["last"], own["in"] = list(tracks.lasts[track]), False
         return events
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -97,10 +96,6 @@ class ControlAvoidance(Rule):
         for key in [k for k, own in state["tracks"].items() if own["last"][0] < oldest]:
             del state["tracks"][key]
         return []
-
-    def _fishes(self, said: Statics | None) -> bool:
-        own = None if said is None else Said(name=said.name, ship_type=said.ship_type)
-        return self._claims.of(own) == FISHING
 
     def _step(self, own: State, tracks: Tracks, at: int, within: bool, checked: bool) -> bool:
         """Take a position in; whether it makes an entry sure that avoided control."""

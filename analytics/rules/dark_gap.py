@@ -23,31 +23,28 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import shapely
 from pydantic import Field
 
-from analytics.ahead import places_ahead
-from analytics.calendar import city_day, in_force
+from analytics.calendar import city_days
 from analytics.detect import END_OF_TIME_MS
 from analytics.event import Event
+from analytics.patience import Patience
 from analytics.preparation.devices import NO_STATUS
 from analytics.preparation.statics import Statics
 from analytics.reception_model import RESOLUTION
 from analytics.rule import Columns, Parameters, Rule, State, register
-from analytics.rules.loitering import LYING
 from analytics.silences import Silence, Told, ended, lasting
 from analytics.tracks import Longs, Tracks, by_mover, forget
-from analytics.vessels import Fix, fixes_at
-from analytics.zones import near
+from analytics.vessels import LYING, Fix
+from analytics.zones import inside_at, near_to
 from layers import h3grid
 from layers.text import Text
 
 # Silences that last are told in steps of that length.
 _STEP_S = 300
-# Cells of `RESOLUTION` are some 6 km across.
-_AHEAD_M = 2000.0
-# Places in the record of a vessel: its last position, then these.
-_XY, _NAV, _SEGMENT, _SAID, _DUE = slice(6, 8), 8, 9, 10, 11
+# Of a vessel its last position, then more; and places in that.
+Record = list[Any]
+_DEGREES, _XY, _NAV, _SEGMENT, _SAID, _DUE = slice(1, 3), slice(6, 8), 8, 9, 10, 11
 # Of when a silence is due: not looked at yet; never, or told.
 _UNKNOWN, _NEVER = 0, -1
 
@@ -79,6 +76,9 @@ class DarkGap(Rule):
         super().__init__(*args)
         self._watched = self.references.zones_of(self.parameters.zone_kinds)
         self._exempt = self.references.zones_of(self.parameters.exempt_kinds)
+        p = self.parameters
+        steps = np.arange(p.min_gap_s + _STEP_S, p.max_gap_s, _STEP_S)
+        self._patience = Patience(self.references.reception, steps, p.max_per_day)
 
     def start(self) -> State:
         """Nobody was heard; kept by MMSI: its last position and what is asked of it later."""
@@ -89,7 +89,7 @@ class DarkGap(Rule):
         heard = by_mover(columns)
         if not len(heard.rows):
             return []
-        last, t, segment = state["last"], heard.take("t"), heard.take("segment")
+        last, t = state["last"], heard.take("t")
         limit = self.parameters.min_gap_s * 1000
         waits = np.diff(t, prepend=t[0])
         firsts = heard.bounds[:-1]
@@ -98,17 +98,17 @@ class DarkGap(Rule):
             0 if one is None else int(t[at]) - one[0]
             for one, at in zip(held, firsts.tolist(), strict=True)
         ]
-        events = []
+        gaps = []
         for at in np.flatnonzero(waits > limit).tolist():
             own = heard.track_of(at)
-            before = (
-                held[own] if at == heard.bounds[own] else _records(heard, np.array([at - 1]))[0]
-            )
-            event = None
-            if before[_SEGMENT] == int(segment[at]):
-                event = self._ended(heard, heard.movers[own], before, at)
-            events.append(event or self._lasting(heard.movers[own], before, int(t[at])))
+            inside = at > heard.bounds[own]
+            before = _records(heard, np.array([at - 1]))[0] if inside else held[own]
+            gaps.append((heard.movers[own], before, at))
         last.update(zip(heard.movers, _records(heard, heard.bounds[1:] - 1), strict=True))
+        ended = self._ended(heard, gaps)
+        left = [gap for gap, event in zip(gaps, ended, strict=True) if event is None]
+        open_still = iter(self._lasting([(mmsi, one, int(t[at])) for mmsi, one, at in left]))
+        events = [next(open_still) if event is None else event for event in ended]
         return [event for event in events if event is not None]
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
@@ -117,82 +117,97 @@ class DarkGap(Rule):
         # The end of all time says nothing of how long the feed was heard.
         if watermark_ms < END_OF_TIME_MS:
             before_ms = watermark_ms - self.parameters.min_gap_s * 1000
-            for mmsi in [mover for mover, record in last.items() if record[0] < before_ms]:
-                event = self._lasting(mmsi, last[mmsi], watermark_ms)
+            silent = [
+                (mmsi, record, watermark_ms)
+                for mmsi, record in last.items()
+                if record[0] < before_ms and record[_DUE] != _NEVER
+            ]
+            for (_, record, _), event in zip(silent, self._lasting(silent), strict=True):
                 if event is not None:
                     events.append(event)
-                    last[mmsi][_DUE] = _NEVER
+                    record[_DUE] = _NEVER
         forget(last, watermark_ms - self.parameters.max_gap_s * 1000)
         return events
 
-    def _ended(self, heard: Tracks, mmsi: str, before: list[Any], at: int) -> Event | None:
-        p, fix, start = self.parameters, heard.fix(at), Fix(*before[:6])
-        gap = (fix.t - start.t) / 1000
-        zones = self._zones(before)
-        if zones is None or gap > p.max_gap_s:
-            return None
-        row = int(heard.rows[at])
-        ends = (float(heard.columns["x"][row]), float(heard.columns["y"][row]))
-        zones += near(self._watched, fix, ends, city_day(fix.t, self.references.zone), p.near_m)
-        silence = self._silence(mmsi, before, heard.columns["said"][row], zones, gap)
-        if not zones or silence.rate >= p.max_per_day:
-            return None
-        return self._tell(mmsi, ended(silence, fix))
-
-    def _lasting(self, mmsi: str, before: list[Any], heard_until_ms: int) -> Event | None:
-        """The silence behind a vessel's last position, if it was due before that time."""
-        if before[_DUE] == _UNKNOWN:
-            before[_DUE] = self._due(before)
-        due = before[_DUE]
-        if due == _NEVER or due >= heard_until_ms:
-            return None
-        said = None if before[_SAID] is None else Statics(*before[_SAID])
-        gap = (due - before[0]) / 1000
-        silence = self._silence(mmsi, before, said, self._zones(before) or [], gap)
-        return self._tell(mmsi, lasting(silence, due), open_still=True)
-
-    def _due(self, before: list[Any]) -> int:
-        """When a silence is longer than reception explains wherever the vessel may be, ms."""
-        p, fix = self.parameters, Fix(*before[:6])
-        moving = fix.sog_mps is not None and fix.cog_deg is not None
-        if not p.while_it_lasts or not moving or (fix.sog_mps or 0.0) < p.min_speed_mps:
-            return _NEVER
-        if not self._zones(before):
-            return _NEVER
-        own, reception = _class_of(before), self.references.reception
-        here = _cell(fix)
-        for gap in np.arange(p.min_gap_s + _STEP_S, p.max_gap_s, _STEP_S).tolist():
-            if reception.rate(here, own, gap)[0] >= p.max_per_day:
-                continue
-            lon, lat = places_ahead(fix, gap, _AHEAD_M)
-            cells = np.unique(h3grid.cells_of_points(lon, lat, RESOLUTION)).tolist()
-            known = all((int(cell), own) in reception.counts for cell in cells)
-            if not known or self._port_on(lon, lat, fix.t):
-                return _NEVER
-            if all(reception.rate(int(cell), own, gap)[0] < p.max_per_day for cell in cells):
-                return fix.t + int(gap * 1000)
-        return _NEVER
-
-    def _port_on(self, lon: Any, lat: Any, t: int) -> bool:
-        day = np.array([city_day(t, self.references.zone)], np.int64)
-        return any(
-            in_force(day, zone.in_force_from, zone.in_force_to)[0]
-            and shapely.intersects_xy(zone.geometry, lon, lat).any()
-            for zone in self._exempt
+    def _ended(self, heard: Tracks, gaps: list[tuple[str, Record, int]]) -> list[Event | None]:
+        """Silences between the last positions of vessels and the next, at places of the tracks."""
+        p, columns = self.parameters, heard.columns
+        zones_before = self._zones([before for _, before, _ in gaps])
+        rows = heard.rows[[at for *_, at in gaps]]
+        degrees, metres = (
+            np.column_stack([columns[name][rows] for name in names])
+            for names in (("lon", "lat"), ("x", "y"))
         )
+        days = city_days(columns["t"][rows], self.references.zone)
+        near_ends = near_to(self._watched, degrees, metres, days, p.near_m)
+        events: list[Event | None] = []
+        for k, (mmsi, before, at) in enumerate(gaps):
+            fix, zones = heard.fix(at), zones_before[k]
+            gap = (fix.t - before[0]) / 1000
+            event = None
+            same = before[_SEGMENT] == int(columns["segment"][rows[k]])
+            if same and zones is not None and gap <= p.max_gap_s:
+                zones += np.flatnonzero(near_ends[:, k]).tolist()
+                silence = self._silence(mmsi, before, columns["said"][rows[k]], zones, gap)
+                if zones and silence.rate < p.max_per_day:
+                    event = self._tell(mmsi, ended(silence, fix))
+            events.append(event)
+        return events
 
-    def _zones(self, before: list[Any]) -> list[int] | None:
-        """Watched zones near a last position; None where no silence behind it is told."""
-        start, place = Fix(*before[:6]), tuple(before[_XY])
-        day = city_day(start.t, self.references.zone)
-        if before[_NAV] in LYING or not self.applies(np.array([day]))[0]:
-            return None
-        if near(self._exempt, start, place, day, 0.0):
-            return None
-        return near(self._watched, start, place, day, self.parameters.near_m)
+    def _lasting(self, silent: list[tuple[str, Record, int]]) -> list[Event | None]:
+        """The silence behind each vessel's last position, if it was due before a time, ms."""
+        self._find_due([record for _, record, _ in silent if record[_DUE] == _UNKNOWN])
+        events: list[Event | None] = [None] * len(silent)
+        due = [k for k, (_, one, until) in enumerate(silent) if _NEVER < one[_DUE] < until]
+        zones_before = self._zones([silent[k][1] for k in due])
+        for k, zones in zip(due, zones_before, strict=True):
+            mmsi, before, _ = silent[k]
+            said = None if before[_SAID] is None else Statics(*before[_SAID])
+            gap = (before[_DUE] - before[0]) / 1000
+            silence = self._silence(mmsi, before, said, zones or [], gap)
+            events[k] = self._tell(mmsi, lasting(silence, before[_DUE]), open_still=True)
+        return events
+
+    def _find_due(self, records: list[Record]) -> None:
+        """Say of each when a silence is longer than reception explains on the vessel's way, ms."""
+        for record in records:
+            record[_DUE] = _NEVER
+        under_way = [record for record in records if self._under_way(Fix(*record[:6]))]
+        near_zones = self._zones(under_way)
+        chosen = [one for one, zones in zip(under_way, near_zones, strict=True) if zones]
+        fixes = [Fix(*record[:6]) for record in chosen]
+        days = city_days(np.array([fix.t for fix in fixes], np.int64), self.references.zone)
+        ends = self._patience.ends_after(
+            fixes,
+            [_class_of(record) for record in chosen],
+            lambda lon, lat, own: inside_at(self._exempt, lon, lat, days[own]),
+        )
+        for record, end in zip(chosen, ends, strict=True):
+            record[_DUE] = _NEVER if end is None else record[0] + int(end * 1000)
+
+    def _under_way(self, fix: Fix) -> bool:
+        known = fix.sog_mps is not None and fix.cog_deg is not None
+        fast = known and (fix.sog_mps or 0.0) >= self.parameters.min_speed_mps
+        return bool(self.parameters.while_it_lasts and fast)
+
+    def _zones(self, records: list[Record]) -> list[list[int] | None]:
+        """Watched zones near last positions; None where no silence behind one is told."""
+        t = np.array([record[0] for record in records], np.int64)
+        degrees, metres = (
+            np.array([record[place] for record in records], np.float64).reshape(-1, 2)
+            for place in (_DEGREES, _XY)
+        )
+        days = city_days(t, self.references.zone)
+        told = self.applies(days) & ~np.isin([record[_NAV] for record in records], LYING)
+        told &= ~near_to(self._exempt, degrees, metres, days, 0.0).any(axis=0)
+        watched = near_to(self._watched, degrees, metres, days, self.parameters.near_m)
+        return [
+            np.flatnonzero(near).tolist() if one else None
+            for one, near in zip(told.tolist(), watched.T, strict=True)
+        ]
 
     def _silence(
-        self, mmsi: str, before: list[Any], said: Statics | None, zones: list[int], gap: float
+        self, mmsi: str, before: Record, said: Statics | None, zones: list[int], gap: float
     ) -> Silence:
         p, start, own = self.parameters, Fix(*before[:6]), _class_of(before)
         cell = _cell(start)
@@ -210,7 +225,7 @@ class DarkGap(Rule):
         return replace(event, open=True) if open_still else event
 
 
-def _class_of(before: list[Any]) -> str:
+def _class_of(before: Record) -> str:
     return "b" if before[_NAV] == NO_STATUS else "a"
 
 
@@ -218,11 +233,11 @@ def _cell(fix: Fix) -> int:
     return int(h3grid.cells_of_points([fix.lon], [fix.lat], RESOLUTION)[0])
 
 
-def _records(tracks: Tracks, places: Longs) -> list[list[Any]]:
+def _records(tracks: Tracks, places: Longs) -> list[Record]:
     rows, columns = tracks.rows[places], tracks.columns
     more = (columns[name][rows].tolist() for name in ("x", "y", "nav", "segment"))
     said = [None if one is None else list(one) for one in columns["said"][rows].tolist()]
     return [
         [*fix, *rest, _UNKNOWN]
-        for fix, *rest in zip(fixes_at(columns, rows), *more, said, strict=True)
+        for fix, *rest in zip(tracks.fixes(places), *more, said, strict=True)
     ]

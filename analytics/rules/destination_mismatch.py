@@ -16,7 +16,6 @@ import numpy as np
 import shapely
 from pydantic import Field, field_validator
 
-from analytics.calendar import city_days
 from analytics.event import Comparison, Event, Evidence, above
 from analytics.kernels import loiter as kernel
 from analytics.kernels.loiter import LoiterLimits, loiter
@@ -87,7 +86,7 @@ class DestinationMismatch(Rule):
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in."""
         tracks = tracks_of(columns)
-        days = city_days(tracks.take("t"), self.references.zone)
+        days = tracks.days(self.references.zone)
         within = inside(self._zones, tracks.columns, tracks.rows, days)
         barred = (
             ~within.any(axis=0) | ~self.applies(days) if self._zones else np.ones(len(days), bool)

@@ -24,9 +24,9 @@ from analytics.calendar import city_days
 from analytics.event import Event, Evidence, above, below
 from analytics.rounding import rounded
 from analytics.rule import Columns, Parameters, Rule, State, register
-from analytics.rules.loitering import LYING
 from analytics.tracks import Tracks, forget, tracks_of
 from analytics.vessel_wording import between, duration, knots
+from analytics.vessels import LYING
 from analytics.wording import place
 from analytics.zones import inside_at
 from layers.text import Text
@@ -117,31 +117,28 @@ class Encounter(Rule):
 
     def _spots(self, last: State, tracks: Tracks) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         """Slots between positions, and at each the slow vessels outside of exempt places."""
-        a, b = self._pairs(last, tracks)
-        start = dict(zip(_PLACE, a, strict=True))
-        wait = (tracks.take("t")[b] - start["t"]) / 1000
-        far = np.hypot(tracks.take("x")[b] - start["x"], tracks.take("y")[b] - start["y"])
+        pairs = _Pairs(last, tracks, self._step_ms)
+        a, b = pairs.before, pairs.after
+        wait = (b["t"] - a["t"]) / 1000
         with np.errstate(divide="ignore", invalid="ignore"):
-            speed = far / wait
-        first = start["t"] // self._step_ms + 1
-        count = tracks.take("t")[b] // self._step_ms + 1 - first
+            speed = np.hypot(b["x"] - a["x"], b["y"] - a["y"]) / wait
         slow = np.flatnonzero(
             (wait > 0)
             & (wait <= self.parameters.max_gap_s)
             & (speed <= self.parameters.max_speed_mps)
-            & (count > 0)
         )
-        first, count = first[slow], count[slow]
+        first = a["t"][slow] // self._step_ms + 1
+        count = b["t"][slow] // self._step_ms + 1 - first
         own = np.repeat(slow, count)
         slot = np.repeat(first - np.cumsum(count) + count, count) + np.arange(len(own))
-        share = (slot * self._step_ms - start["t"][own]) / (1000 * wait[own])
-        at = {n: start[n][own] for n in _PLACE[1:]}
-        at = {n: v + share * (tracks.take(n)[b[own]] - v) for n, v in at.items()}
+        share = (slot * self._step_ms - a["t"][own]) / (1000 * wait[own])
+        at = {n: a[n][own] + share * (b[n][own] - a[n][own]) for n in _PLACE[1:]}
         days = city_days(slot * self._step_ms, self.references.zone)
         counts = self.applies(days)
         if self._exempt and len(own):
             counts &= ~inside_at(self._exempt, at["lon"], at["lat"], days).any(axis=0)
-        track = np.searchsorted(tracks.bounds, b[own], side="right") - 1
+        reached = pairs.places[own]
+        track = np.searchsorted(tracks.bounds, reached, side="right") - 1
         ranks = np.argsort(np.argsort(np.array(tracks.keys)))
         order = np.lexsort((ranks[track], slot))
         order = order[counts[order]]
@@ -154,7 +151,7 @@ class Encounter(Rule):
                 [tracks.keys[number] for number in track[order].tolist()],
                 *places,
                 rounded(speed[own[order]], 3).tolist(),
-                *_ends(tracks.columns, tracks.rows[b[own[order]]]),
+                *_ends(tracks.columns, tracks.rows[reached[order]]),
                 strict=True,
             )
         )
@@ -162,24 +159,6 @@ class Encounter(Rule):
         ends = [*starts[1:].tolist(), len(spots)]
         for when, first, end in zip(slots.tolist(), starts.tolist(), ends, strict=bool(spots)):
             yield when, spots[first:end]
-
-    def _pairs(self, last: State, tracks: Tracks) -> tuple[list[npt.NDArray[Any]], Longs]:
-        """Each position and the one before it in its track, the ones held from before included."""
-        ends = np.ones(len(tracks.rows), bool)
-        ends[tracks.bounds[:-1]] = False
-        within = np.flatnonzero(ends)
-        taken = [tracks.take(name) for name in _PLACE]
-        held = [last.get(key) for key in tracks.keys]
-        entering = [k for k, one in enumerate(held) if one is not None]
-        before = np.array([held[k] for k in entering], np.float64).reshape(-1, len(_PLACE))
-        firsts = tracks.bounds[:-1][entering]
-        a = [
-            np.concatenate([values[within - 1], before[:, n].astype(values.dtype)])
-            for n, values in enumerate(taken)
-        ]
-        for key, end in zip(tracks.keys, (tracks.bounds[1:] - 1).tolist(), strict=True):
-            last[key] = [values[end].item() for values in taken]
-        return a, np.concatenate([within, firsts]).astype(np.int64)
 
     def _touch(self, runs: State, slot: int, a: Spot, b: Spot, far: float) -> Event | None:
         exempt = self.parameters.exempt_ship_types
@@ -250,6 +229,37 @@ class Encounter(Rule):
         both = tuple(sorted(ids))
         pair = f"{a.track}|{b.track}"
         return self.event(both[0], span, point, p.confidence, evidence, sentence, both, pair)
+
+
+class _Pairs:
+    """Positions with a slot between them and the one before in their track.
+
+    Attributes
+    ----------
+    places : of the positions, in the tracks' rows; shape (n,).
+    before, after : columns `_PLACE` of the one before and the position itself.
+    """
+
+    def __init__(self, last: State, tracks: Tracks, step_ms: int) -> None:
+        n, firsts, keys = len(tracks.rows), tracks.bounds[:-1], tracks.keys
+        taken = [tracks.take(name) for name in _PLACE]
+        held = [last.get(key) for key in keys]
+        known = np.array([one is not None for one in held], bool)
+        records = np.array([one for one in held if one is not None], np.float64)
+        records = records.reshape(-1, len(_PLACE))
+        # The last positions held of tracks stand behind those of the batch.
+        before = np.arange(n) - 1
+        before[firsts] = np.where(known, n + np.cumsum(known) - 1, firsts)
+        columns = {
+            name: np.append(values, records[:, k].astype(values.dtype))
+            for k, (name, values) in enumerate(zip(_PLACE, taken, strict=True))
+        }
+        slots = columns["t"] // step_ms
+        self.places = np.flatnonzero(slots[:n] > slots[before])
+        self.before = {name: values[before[self.places]] for name, values in columns.items()}
+        self.after = {name: values[self.places] for name, values in columns.items()}
+        ends = (values[tracks.bounds[1:] - 1].tolist() for values in taken)
+        last.update(zip(keys, map(list, zip(*ends, strict=True)), strict=True))
 
 
 def _ends(columns: Columns, rows: Longs) -> Iterator[list[Any]]:

@@ -18,19 +18,17 @@ import numpy.typing as npt
 import shapely
 from pydantic import Field
 
-from analytics.calendar import city_days
 from analytics.event import Event, Evidence, above, below
 from analytics.kernels import loiter as kernel
 from analytics.kernels.loiter import LoiterLimits, loiter
 from analytics.rule import Columns, Parameters, Rule, State, register
 from analytics.tracks import Tracks, forget, load, name_of, store, tracks_of
 from analytics.vessel_wording import between, duration, knots, told, who
+from analytics.vessels import LYING
 from analytics.wording import place
 from analytics.zones import inside
 from layers.text import Text
 
-# Navigational status (ITU-R M.1371-5, table 44): at anchor, moored, aground.
-LYING = (1, 5, 6)
 _MOST_POINTS = 60
 
 
@@ -110,7 +108,7 @@ class Loitering(Rule):
         return []
 
     def _barred(self, tracks: Tracks) -> npt.NDArray[np.bool_]:
-        days = city_days(tracks.take("t"), self.references.zone)
+        days = tracks.days(self.references.zone)
         barred = ~self.applies(days) | np.isin(tracks.take("nav"), LYING)
         if self._exempt:
             barred |= inside(self._exempt, tracks.columns, tracks.rows, days).any(axis=0)
@@ -179,7 +177,12 @@ class _Points:
 
     def keep(self, records: npt.NDArray[np.float64]) -> None:
         """Keep what the next batch needs of the runs that are open."""
+        if not len(records):
+            return
+        begun = np.logical_or.reduceat(self._marks == 1, self._tracks.bounds[:-1])
         for track in np.flatnonzero(records[:, kernel.FIXES] > 0).tolist():
+            if not begun[track] and len(self._kept[self._tracks.keys[track]]) >= _MOST_POINTS:
+                continue
             ids = self._upto(track, int(self._tracks.bounds[track + 1]) - 1)
             self._kept[self._tracks.keys[track]] = ids[:_MOST_POINTS]
         for track in np.flatnonzero(records[:, kernel.FIXES] == 0).tolist():

@@ -9,11 +9,11 @@ Whether one hull can have been at both places is told, not judged.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from pydantic import Field, field_validator
 
@@ -21,9 +21,9 @@ from analytics.calendar import city_days
 from analytics.event import Event, Evidence, Measure, above
 from analytics.preparation.statics import Statics
 from analytics.rule import Columns, Parameters, Rule, State, register
-from analytics.tracks import distance_m
+from analytics.tracks import Longs, distance_m
 from analytics.vessel_wording import told, who
-from analytics.vessels import Fix, fix_at
+from analytics.vessels import Fix, fix_at, fixes_at
 from analytics.wording import place
 from layers.text import Text
 
@@ -73,26 +73,18 @@ class MultiMmsi(Rule):
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in; in the order of time, since it compares vessels."""
-        events = []
         rows = np.flatnonzero(columns["turn"])
-        t, mover = columns["t"][rows], columns["mover"][rows]
-        days = city_days(t, self.references.zone)
-        turns = zip(
-            t.tolist(),
-            mover.tolist(),
-            rows.tolist(),
-            days.tolist(),
-            self.applies(days).tolist(),
-            strict=True,
-        )
-        keys_of = lru_cache(maxsize=65_536)(self._keys)
+        days = city_days(columns["t"][rows], self.references.zone)
+        counts = self.applies(days)
+        turns = _Turns(columns, rows[counts], days[counts], self._keys)
+        apart, together = turns.split(state["keys"])
+        for key, mmsi, heard in apart:
+            state["keys"].setdefault(key, {})[mmsi] = heard
+        events = []
         # Rows of this batch stand for what was heard until it is asked for, or the batch ends.
         touched: dict[str, State] = {}
-        for when, mmsi, row, day, counts in sorted(turns):
-            said: Statics | None = columns["said"][row]
-            keys = keys_of(said.imo, said.callsign) if said is not None and counts else ()
-            if said is None or not keys:
-                continue
+        for when, mmsi, row, day, keys in together:
+            said: Statics = columns["said"][row]
             for key in keys:
                 heard = touched[key] = state["keys"].setdefault(key, {})
                 others = heard.keys() - {mmsi} if len(heard) > (mmsi in heard) else ()
@@ -120,9 +112,11 @@ class MultiMmsi(Rule):
                 del state["keys"][key]
         return []
 
-    def _keys(self, imo: int, callsign: str) -> list[str]:
-        callsign = callsign.strip().upper()
-        keys = [f"IMO {imo}"] if is_imo(imo) else []
+    def _keys(self, said: Statics | None) -> list[str]:
+        if said is None:
+            return []
+        callsign = said.callsign.strip().upper()
+        keys = [f"IMO {said.imo}"] if is_imo(said.imo) else []
         if len(callsign) >= self.parameters.min_callsign and self._callsign.fullmatch(callsign):
             keys.append(f"call sign {callsign}")
         return keys
@@ -170,6 +164,64 @@ class MultiMmsi(Rule):
         both = tuple(sorted((mmsi, other)))
         apart = f"{other}|{fix.t}"
         return self.event(mmsi, span, point, p.confidence, evidence, sentence, both, apart)
+
+
+class _Turns:
+    """Positions of a batch at which vessels are looked at, by version of the static data.
+
+    Parameters
+    ----------
+    rows, days : of the positions, and their days.
+    keys_of : keys of static data.
+    """
+
+    def __init__(
+        self, columns: Columns, rows: Longs, days: Longs, keys_of: Callable[[Any], list[str]]
+    ) -> None:
+        self._columns, self._rows, self._days = columns, rows, days
+        numbers = columns["version"][rows]
+        _, first, self._version = np.unique(numbers, return_index=True, return_inverse=True)
+        self._movers: list[str] = columns["mover"][rows[first]].tolist()
+        self._said: list[Statics] = columns["said"][rows[first]].tolist()
+        self._keys = [keys_of(said) for said in self._said]
+
+    def split(
+        self, held: State
+    ) -> tuple[Iterator[tuple[str, str, Any]], list[tuple[int, str, int, int, list[str]]]]:
+        """What needs no comparison, since no other MMSI has a key of the vessel; and the others.
+
+        Parameters
+        ----------
+        held : what was heard before, by key and MMSI.
+
+        Returns
+        -------
+        of the ones key, MMSI and the last position in this batch, in the order of time; of the
+        others, sorted, time, MMSI, row, day and keys of every position.
+        """
+        senders: dict[str, set[str]] = {}
+        for mmsi, keys in zip(self._movers, self._keys, strict=True):
+            for key in keys:
+                senders.setdefault(key, set(held.get(key, ()))).add(mmsi)
+        shared = {mmsi for own in senders.values() if len(own) > 1 for mmsi in own}
+        compared = np.array([mmsi in shared for mmsi in self._movers], bool)
+        return self._apart(np.flatnonzero(~compared)), self._together(compared)
+
+    def _apart(self, versions: Longs) -> Iterator[tuple[str, str, Any]]:
+        last = np.zeros(len(self._keys), np.int64)
+        # Of positions of one version the last stays.
+        last[self._version] = self._rows
+        fixes = fixes_at(self._columns, last[versions])
+        for version, fix in zip(versions.tolist(), fixes, strict=True):
+            for key in self._keys[version]:
+                yield key, self._movers[version], (*fix, self._said[version].name)
+
+    def _together(self, compared: npt.NDArray[np.bool_]) -> list[Any]:
+        chosen = np.flatnonzero(compared[self._version])
+        rows, versions = self._rows[chosen], self._version[chosen].tolist()
+        t, days = self._columns["t"][rows].tolist(), self._days[chosen].tolist()
+        movers, keys = [self._movers[k] for k in versions], [self._keys[k] for k in versions]
+        return sorted(zip(t, movers, rows.tolist(), days, keys, strict=True))
 
 
 def _heard(columns: Columns, last: Any) -> Sequence[Any]:

@@ -57,6 +57,10 @@ class NameMmsiMismatch(Rule):
         """Take prepared AIS rows in."""
         rows = np.flatnonzero(columns["turn"])
         days = city_days(columns["t"][rows], self.references.zone)
+        # Who goes on saying the same on a day is told once, or never.
+        version = columns["version"][rows]
+        new = np.append(True, (version[1:] != version[:-1]) | (days[1:] != days[:-1]))[: len(rows)]
+        rows, days = rows[new], days[new]
         counts = self.applies(days)
         events = []
         for row, day, counted in zip(rows.tolist(), days.tolist(), counts.tolist(), strict=True):

@@ -21,9 +21,9 @@ from analytics.calendar import city_day
 from analytics.event import Event, Evidence, above
 from analytics.preparation.statics import Statics
 from analytics.rule import Columns, Parameters, Rule, State, register
-from analytics.tracks import Longs, distance_m, haversine_m, name_of
+from analytics.tracks import Longs, Tracks, by_mover, distance_m, haversine_m, name_of
 from analytics.vessel_wording import between, told, who
-from analytics.vessels import Fix, fixes_at, usable_fixes
+from analytics.vessels import Fix, fix_at
 from layers.text import Text
 
 _MOST_TURNS = 20
@@ -40,33 +40,51 @@ class SharedMmsiParameters(Parameters):
 
 
 class Switch(NamedTuple):
-    """A position that may be in another segment than the one before it, metres away."""
+    """A position in another segment than the one before it, which is metres away.
 
-    segment: int
+    Of both there are row, time and id; of the one before row -1 where it came in an earlier batch,
+    and time None where there is none.
+    """
+
     row: int
-    fix: Fix
-    before: Fix | None
+    row_before: int
+    segment: int
+    t: int
+    pid: str
+    t_before: int | None
+    pid_before: str
     away_m: float
 
-    def after(self, last: list[Any] | None) -> Switch:
-        """The same behind a position held from an earlier batch."""
-        before = None if last is None else Fix(*last)
-        away_m = 0.0 if before is None else distance_m(self.fix, before)
-        return self._replace(before=before, away_m=away_m)
 
-
-def _switches(columns: Columns, rows: Longs, places: Longs) -> Iterator[Switch]:
-    """Take switches from places of rows, with the row before each, whoever's it is."""
-    own, before = rows[places], rows[places - 1]
-    lon, lat = columns["lon"], columns["lat"]
-    return map(
-        Switch,
-        columns["segment"][own].tolist(),
-        own.tolist(),
-        fixes_at(columns, own),
-        fixes_at(columns, before),
-        haversine_m(lon[own], lat[own], lon[before], lat[before]).tolist(),
+def _switches(heard: Tracks, places: Longs) -> Iterator[Switch]:
+    """Switches at places of the tracks' rows, behind the row before each."""
+    now, before = heard.rows[places], heard.rows[places - 1]
+    lon, lat, t, pid = (heard.columns[name] for name in ("lon", "lat", "t", "pid"))
+    values = (
+        now,
+        before,
+        heard.columns["segment"][now],
+        t[now],
+        pid[now],
+        t[before],
+        pid[before],
+        haversine_m(lon[now], lat[now], lon[before], lat[before]),
     )
+    return map(Switch, *(value.tolist() for value in values))
+
+
+def _entering(row: int, segment: int, fix: Fix, last: list[Any] | None) -> Switch:
+    """A switch at an MMSI's first row of a batch, behind the position held of it."""
+    if last is None:
+        return Switch(row, -1, segment, fix.t, fix.pid, None, "", 0.0)
+    before = Fix(*last)
+    away_m = distance_m(fix, before)
+    return Switch(row, -1, segment, fix.t, fix.pid, before.t, before.pid, away_m)
+
+
+def _since(back: list[list[Any]], oldest: float) -> list[list[Any]]:
+    """What came back at or after a time; they are in the order of time."""
+    return [turn for turn in back if turn[0] >= oldest] if back and back[0][0] < oldest else back
 
 
 @register
@@ -81,76 +99,79 @@ class SharedMmsi(Rule):
     def start(self) -> State:
         """Nobody was heard.
 
-        Kept by MMSI: the segment heard last and its last position, the last positions of the
-        others, and what came back when, from how far.
+        Kept by MMSI: the segment heard last, how often in a row, and its last position; of the
+        other segments the time and id of the last position, and how often they were heard; and
+        what came back when, from how far.
         """
         return {"movers": {}}
 
     def update(self, state: State, columns: Columns) -> list[Event]:
         """Take prepared AIS rows in."""
-        rows = np.flatnonzero(usable_fixes(columns))
-        if not len(rows):
+        heard = by_mover(columns)
+        if not len(heard.rows):
             return []
-        mover, segment = columns["mover"][rows], columns["segment"][rows]
-        bounds = [0, *(1 + np.flatnonzero(mover[1:] != mover[:-1])).tolist(), len(rows)]
-        changed = np.concatenate([[True], segment[1:] != segment[:-1]])
-        changed[bounds[:-1]] = True
-        switches = _switches(columns, rows, np.flatnonzero(changed))
-        lasts = fixes_at(columns, rows[np.array(bounds[1:]) - 1])
-        events: list[Event] = []
-        for (first, end), last in zip(itertools.pairwise(bounds), lasts, strict=True):
-            mmsi = str(mover[first])
-            own = state["movers"].setdefault(
-                mmsi, {"now": -1, "fixes": 0, "last": None, "others": {}, "back": []}
-            )
-            starts = (first + np.flatnonzero(changed[first:end])).tolist()
-            for at, stop in itertools.pairwise([*starts, end]):
-                switch = next(switches)
-                if at == first:
-                    switch = switch.after(own["last"])
-                if switch.segment != own["now"]:
-                    event = self._switch(mmsi, own, switch, columns)
-                    events += [] if event is None else [event]
-                own["fixes"] += stop - at
+        segment = heard.take("segment")
+        changed = np.append(False, segment[1:] != segment[:-1])
+        changed[heard.bounds[:-1]] = False
+        places = np.flatnonzero(changed)
+        switches, cuts = _switches(heard, places), np.searchsorted(places, heard.bounds).tolist()
+        at, bounds, entered = places.tolist(), heard.bounds.tolist(), segment[heard.bounds[:-1]]
+        events: list[Event | None] = []
+        ends = zip(heard.movers, heard.firsts, heard.lasts, entered.tolist(), strict=True)
+        for k, (mmsi, fix, last, first_segment) in enumerate(ends):
+            own = state["movers"].get(mmsi)
+            if own is None:
+                own = {"now": -1, "fixes": 0, "last": None, "others": {}, "back": []}
+                state["movers"][mmsi] = own
+            start, end, inner = bounds[k], bounds[k + 1], at[cuts[k] : cuts[k + 1]]
+            if first_segment != own["now"]:
+                entry = _entering(int(heard.rows[start]), first_segment, fix, own["last"])
+                events.append(self._switch(mmsi, own, entry, columns))
+            own["fixes"] += (inner[0] if inner else end) - start
+            for place, stop in itertools.pairwise([*inner, end]):
+                events.append(self._switch(mmsi, own, next(switches), columns))
+                own["fixes"] += stop - place
             own["last"] = list(last)
-        return events
+        return [event for event in events if event is not None]
 
     def flush(self, state: State, watermark_ms: int) -> list[Event]:
         """Forget what is older than the window."""
         oldest = watermark_ms - self.parameters.window_s * 1000
         day = oldest - 86_400_000
         for mmsi, own in list(state["movers"].items()):
-            own["others"] = {s: fix for s, fix in own["others"].items() if fix[0] >= oldest}
-            own["back"] = [turn for turn in own["back"] if turn[0] >= oldest]
+            if own["others"]:
+                own["others"] = {s: one for s, one in own["others"].items() if one[0] >= oldest}
+            own["back"] = _since(own["back"], oldest)
             if own["last"][0] < day:
                 del state["movers"][mmsi]
         return []
 
     def _switch(self, mmsi: str, own: State, switch: Switch, columns: Columns) -> Event | None:
         """Another segment than before: note it, and tell once they have taken turns."""
-        segment, row, fix, before, away_m = switch
-        oldest, many = fix.t - self.parameters.window_s * 1000, self.parameters.min_fixes
-        heard = own["fixes"]
-        if before is not None:
-            own["others"][str(own["now"])] = [*before, heard]
-        other, own["now"] = own["now"], segment
+        row, row_before, segment, t, pid, t_before, pid_before, away_m = switch
+        p, heard, other = self.parameters, own["fixes"], own["now"]
+        oldest = t - p.window_s * 1000
+        if t_before is not None:
+            own["others"][str(other)] = [t_before, pid_before, heard]
+        own["now"] = segment
         seen = own["others"].pop(str(segment), None)
         if seen is not None and seen[0] < oldest:
             # As where a watermark passed in between: then it is forgotten.
             seen = None
-        own["fixes"] = 0 if seen is None else seen[6]
-        own["back"] = [turn for turn in own["back"] if turn[0] >= oldest][-_MOST_TURNS:]
-        if before is None or seen is None:
+        own["fixes"] = 0 if seen is None else seen[2]
+        own["back"] = back = _since(own["back"], oldest)[-_MOST_TURNS:]
+        if t_before is None or seen is None:
             return None
-        if min(heard, own["fixes"]) >= many and away_m >= self.parameters.min_distance_m:
-            own["back"].append([fix.t, away_m, seen[0], seen[5], before.pid, fix.pid])
-        day = city_day(fix.t, self.references.zone)
-        enough = len(own["back"]) >= self.parameters.resumptions
+        if min(heard, own["fixes"]) >= p.min_fixes and away_m >= p.min_distance_m:
+            back.append([t, away_m, seen[0], seen[1], pid_before, pid])
+        day = city_day(t, self.references.zone)
+        enough = len(back) >= p.resumptions
         if not enough or own.get("told") == day or not self.applies(np.array([day]))[0]:
             return None
         own["told"] = day
         pair = (f"{mmsi}/{other}", f"{mmsi}/{segment}")
-        return self._tell(mmsi, columns["said"][row], pair, own["back"], before, fix)
+        before = Fix(*own["last"]) if row_before < 0 else fix_at(columns, row_before)
+        return self._tell(mmsi, columns["said"][row], pair, back, before, fix_at(columns, row))
 
     def _tell(
         self,

@@ -18,6 +18,7 @@ import shapely
 from pydantic import Field
 
 from analytics.calendar import city_day
+from analytics.claims import FISHING, OTHER, ClaimParameters, Claims
 from analytics.event import Event
 from analytics.names import Names
 from analytics.references import MarineZone
@@ -25,11 +26,7 @@ from analytics.register_on import RegistersByDay
 from analytics.rule import Columns, Rule, State, register
 from analytics.unregistered_evidence import Finding, tell
 from analytics.vessels import (
-    FISHING,
-    OTHER,
     Block,
-    ClaimParameters,
-    Claims,
     Fix,
     Places,
     Said,
