@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics import feeds
-from analytics.rule import Columns
+from analytics.rule import Columns, rows
 from layers.positions import PositionStore
 from layers.query import Query, TimeInterval
 from layers.store.tables import instant_of
@@ -50,12 +50,20 @@ def vessel_batches(
     """
     days = {*positions.days("ais"), *positions.days("ais_identity")}
     for start, end in _days(days, start_ms, end_ms):
-        fixes = positions.scan("ais", start_ms=start, end_ms=end, columns=_FIXES)
-        said = positions.scan("ais_identity", start_ms=start, end_ms=end)
-        for since, until in _quarters(start, end):
-            some, of_these = _between(fixes, since, until), _between(said, since, until)
-            if some.num_rows or of_these.num_rows:
-                yield feeds.ais_columns(some, of_these, crs)
+        # Of one day at a time: nothing of it is held while the next is read.
+        yield from _vessels_of_day(positions, crs, start, end)
+
+
+def _vessels_of_day(
+    positions: PositionStore, crs: str, start_ms: int, end_ms: int
+) -> Iterator[Columns]:
+    fixes = positions.scan("ais", start_ms=start_ms, end_ms=end_ms, columns=_FIXES)
+    said = positions.scan("ais_identity", start_ms=start_ms, end_ms=end_ms)
+    for span in _quarters(start_ms, end_ms):
+        columns = feeds.ais_columns(_between(fixes, *span), _between(said, *span), crs)
+        if rows(columns):
+            yield columns
+        del columns
 
 
 def truck_batches(

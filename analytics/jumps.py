@@ -72,18 +72,27 @@ def _walk(
     limits: JumpLimits, own: State, columns: Columns, rows: Longs, wild: list[bool]
 ) -> Iterator[Jump]:
     """Follow one MMSI; ``wild`` says which rows can't be reached from the one before."""
+    last = None if own["last"] is None else Fix(*own["last"])
+    before: Fix | None = None
+    after: Fix | None = None
+    fixes, waits = 0, own["waits"]
+    if waits is not None:
+        before, after, fixes = Fix(*waits["before"]), Fix(*waits["after"]), waits["fixes"]
     for fix, row, far in zip(fixes_at(columns, rows), rows.tolist(), wild, strict=True):
-        last, waits = own["last"], own["waits"]
         if far:
-            back = waits is not None and not _is_jump(limits, Fix(*waits["before"]), fix)
-            own["waits"] = None if back else {"before": last, "after": list(fix), "fixes": 0}
-        elif waits is not None:
-            waits["fixes"] += 1
-            seconds = (fix.t - waits["after"][0]) / 1000
-            if waits["fixes"] >= limits.confirm_fixes and seconds >= limits.confirm_s:
-                own["waits"] = None
-                yield Jump(Fix(*waits["before"]), Fix(*waits["after"]), row)
-        own["last"] = list(fix)
+            back = before is not None and not _is_jump(limits, before, fix)
+            before, after, fixes = (None, None, 0) if back else (last, fix, 0)
+        elif before is not None and after is not None:
+            fixes += 1
+            seconds = (fix.t - after.t) / 1000
+            if fixes >= limits.confirm_fixes and seconds >= limits.confirm_s:
+                yield Jump(before, after, row)
+                before = after = None
+        last = fix
+    own["last"] = None if last is None else list(last)
+    own["waits"] = None
+    if before is not None and after is not None:
+        own["waits"] = {"before": list(before), "after": list(after), "fixes": fixes}
 
 
 def _is_jump(limits: JumpLimits, a: Fix, b: Fix) -> bool:

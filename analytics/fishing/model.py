@@ -9,6 +9,8 @@ node asks for (Saabas 2014), so base and additions sum to the score's log-odds e
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -36,6 +38,8 @@ _ARRAYS: dict[str, Any] = {
     "value": np.float64,
 }
 _LEAF = -1
+# Rows that one thread takes at a time.
+_AT_ONCE = 20_000
 _HOUR_MEAN = FEATURES.index("speed_mean_1h")
 
 
@@ -91,8 +95,19 @@ class Trees:
 
     def log_odds(self, features: Matrix) -> Floats:
         """Log-odds of fishing of rows: (n, len(FEATURES)) to (n,)."""
-        out = np.full(len(_checked(features)), self.base)
-        _sum(_checked(features), self.roots, *self._endless, self.value, self._depth, out)
+        x = _checked(features)
+        out = np.full(len(x), self.base)
+
+        def add(part: slice) -> None:
+            _sum(x[part], self.roots, *self._endless, self.value, self._depth, out[part])
+
+        parts = [slice(first, first + _AT_ONCE) for first in range(0, len(x), _AT_ONCE)]
+        if len(parts) > 1:
+            # The compiled loop lets other threads run.
+            with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
+                list(pool.map(add, parts))
+        else:
+            add(slice(None))
         return out
 
     @cached_property
@@ -222,7 +237,7 @@ def _sound(trees: Trees) -> bool:
     )
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sum(
     x: Matrix,
     roots: Ints,

@@ -64,14 +64,15 @@ class Preparation:
             self.parameters.buoys.drift_mps,
         )
         aside = devices.aside_of(movers, own, counts, self.parameters.buoys)
-        number, said, last = versions(columns, bounds, [_read(kept[4]) for kept in held])
+        known = [_read(kept[4]) for kept in held]
+        number, said, last = versions(columns, bounds, known)
         starts = self._segments(state, columns, bounds, movers, held, counts)
         aside[(starts == NO_SEGMENT) & (columns["kind"] == FIX) & (aside == 0)] = devices.NOISE
         usable = (columns["kind"] == FIX) & (aside == 0)
         waiting = np.array([kept[5] for kept in held], np.int64)
         before = np.array([kept[2] for kept in held], np.int64)
         now = said[number[bounds[:-1]]].tolist() if len(said) else []
-        renewed = [a is not None and a != _read(kept[4]) for a, kept in zip(now, held, strict=True)]
+        renewed = [a is not None and a != b for a, b in zip(now, known, strict=True)]
         turn, waiting = _turns(
             columns["t"], number, usable, bounds, waiting, before, np.array(renewed, bool)
         )
@@ -126,7 +127,7 @@ class Preparation:
         """Segment of each row; keeps what is open, and what was counted, for the next batch."""
         places = np.flatnonzero(columns["kind"] == FIX)
         fixes = _vectors(columns, places)
-        open_ = [np.reshape(np.asarray(kept[3], np.float64), (-1, WIDTH)) for kept in held]
+        open_ = [_open(kept[3]) for kept in held]
         newest = np.array([kept[1] for kept in held], np.float64)
         found, left, left_bounds = segment(
             self._limits,
@@ -152,6 +153,13 @@ class Preparation:
 
 def _read(stored: list[Any] | None) -> Statics | None:
     return None if stored is None else Statics(*stored)
+
+
+def _open(stored: Any) -> npt.NDArray[np.float64]:
+    """Open segments, which are lists where they come from a store; shape (k, `WIDTH`)."""
+    if isinstance(stored, np.ndarray):
+        return stored
+    return np.array(stored, np.float64).reshape(-1, WIDTH)
 
 
 def _turns(

@@ -16,7 +16,7 @@ told whose entry in that day's register names another gear; of boats in no regis
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,18 +44,9 @@ from layers.text import Text
 
 _MOST_POINTS = 60
 Bools = npt.NDArray[np.bool_]
-
-
-class Work(NamedTuple):
-    """A position of work; ``step_m`` from the one before it in its track, NaN in no batch yet."""
-
-    t: int
-    x: float
-    y: float
-    score: float
-    pid: str
-    step_m: float
-    zones: list[bool]
+# A position of work: ms, x and y in metres, score, id, metres from the one before it in its track
+# (NaN where that is none of this batch), and whether it lies in each zone.
+Work = tuple[int, float, float, float, str, float, list[bool]]
 
 
 class ClosedZoneFishingParameters(ClaimParameters):
@@ -280,7 +271,7 @@ def _works(tracks: Tracks, places: Longs, score: Floats, zones: Bools) -> list[W
     first = np.searchsorted(places, tracks.bounds[:-1])
     step_m[first[first < len(places)]] = np.nan
     values = (t, x, y, score[places], pid, step_m, zones[:, places].T)
-    return list(map(Work, *(value.tolist() for value in values)))
+    return list(zip(*(value.tolist() for value in values), strict=True))
 
 
 _DOUBTS = (

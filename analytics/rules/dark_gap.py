@@ -105,6 +105,8 @@ class DarkGap(Rule):
             before = _records(heard, np.array([at - 1]))[0] if inside else held[own]
             gaps.append((heard.movers[own], before, at))
         last.update(zip(heard.movers, _records(heard, heard.bounds[1:] - 1), strict=True))
+        if not gaps:
+            return []
         ended = self._ended(heard, gaps)
         left = [gap for gap, event in zip(gaps, ended, strict=True) if event is None]
         open_still = iter(self._lasting([(mmsi, one, int(t[at])) for mmsi, one, at in left]))
@@ -156,6 +158,8 @@ class DarkGap(Rule):
 
     def _lasting(self, silent: list[tuple[str, Record, int]]) -> list[Event | None]:
         """The silence behind each vessel's last position, if it was due before a time, ms."""
+        if not silent:
+            return []
         self._find_due([record for _, record, _ in silent if record[_DUE] == _UNKNOWN])
         events: list[Event | None] = [None] * len(silent)
         due = [k for k, (_, one, until) in enumerate(silent) if _NEVER < one[_DUE] < until]

@@ -180,18 +180,18 @@ class KinematicSpoof(Rule):
         dry[moving] = shapely.contains_xy(self._land, x[moving], y[moving])
         held = np.array([key in state["ashore"] for key in tracks.keys])
         busy = (np.add.reduceat(dry, tracks.bounds[:-1]) > 0) | held
-        signs = []
+        t, pids, signs = tracks.take("t"), tracks.take("pid"), []
         for track in np.flatnonzero(busy).tolist():
             key = tracks.keys[track]
             for at in range(int(tracks.bounds[track]), int(tracks.bounds[track + 1])):
                 if not dry[at]:
                     state["ashore"].pop(key, None)
                     continue
-                fix = tracks.fix(at)
-                own = state["ashore"].setdefault(key, [fix.t, fix.t, []])
-                own[1] = fix.t
+                when = int(t[at])
+                own = state["ashore"].setdefault(key, [when, when, []])
+                own[1] = when
                 if len(own[2]) < self.parameters.land_fixes:
-                    own[2].append(fix.pid)
+                    own[2].append(str(pids[at]))
                     if len(own[2]) == self.parameters.land_fixes:
                         signs.append(self._aground(tracks, at, own))
         return signs

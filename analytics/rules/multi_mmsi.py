@@ -106,10 +106,11 @@ class MultiMmsi(Rule):
         """Forget what is older than the window."""
         oldest = watermark_ms - self.parameters.window_s * 1000
         for key, heard in list(state["keys"].items()):
-            kept = {mmsi: last for mmsi, last in heard.items() if last[0] >= oldest}
-            state["keys"][key] = kept
-            if not kept:
+            old = [mmsi for mmsi, last in heard.items() if last[0] < oldest]
+            if len(old) == len(heard):
                 del state["keys"][key]
+            for mmsi in old:
+                del heard[mmsi]
         return []
 
     def _keys(self, said: Statics | None) -> list[str]:
