@@ -148,8 +148,11 @@ class ClosedZoneFishing(Rule):
         p, (t, x, y, score, pid, step_m, zones) = self.parameters, fix
         one = spells.get(key)
         if one is None or t - one["last"] > p.max_gap_s * 1000:
-            one = {"start": t, "last": t, "x": x, "y": y, "length": 0.0, "fixes": 0, "scores": 0.0}
-            spells[key] = one = one | {"zones": [], "points": [], "told": 0, "away": 0}
+            one = spells[key] = {
+                "start": t, "last": t, "away": 0, "told": 0,
+                "x": x, "y": y, "length": 0.0, "fixes": 0, "scores": 0.0,
+                "zones": [], "points": [],
+            }  # fmt: skip
             step_m = 0.0
         one["last"], one["away"] = t, 0
         if one["told"]:

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import shapely
 
+from analytics.ahead import places_ahead
 from analytics.detect import distinct
 from analytics.reception import Learner, to_frame
 from analytics.reception_model import STEPS_S, Counts, Reception
 from analytics.rule import Columns, Rule
+from analytics.tracks import distance_m
+from analytics.vessels import Fix
 from tests.analytics.columns import ais, references, rule, said, written, zone
 from tests.analytics.vessels_at_sea import MINUTE, START, found, prepared, straight
 
@@ -167,6 +170,35 @@ def test_what_was_not_counted_follows_the_fall_of_what_was() -> None:
         truth = 2.0 ** (14 - gap / 600)
         assert truth <= counts.expected(gap)
     assert counts.expected(43_201) < 1
+
+
+def test_many_lengths_of_silence_have_the_rates_that_each_has_alone(heard: Reception) -> None:
+    gaps = np.array([0, 600, 601, 3600, 3601, 9000, 43_201, 86_400.0])
+    key = max(heard.counts, key=lambda k: heard.counts[k].intervals)
+    for own in (key, (0, "a")):
+        rates = heard.rates(*own, gaps)
+        assert rates.tolist() == [heard.rate(*own, gap)[0] for gap in gaps.tolist()]
+        assert (np.diff(rates[2:]) <= 0).all()
+    assert np.isinf(Reception().rates(*key, gaps)).all()
+
+
+def test_ways_ahead_of_many_vessels_are_those_of_each() -> None:
+    fixes = [
+        Fix(0, 122.0, 31.0, 5.0, 0.0, "a"),
+        Fix(0, 179.99, -10.0, 10.0, 90.0, "b"),
+        Fix(0, 122.0, 31.0, 0.0, 45.0, "c"),
+    ]
+    seconds = np.array([3600.0, 600.0, 3600.0])
+    lon, lat, bounds = places_ahead(fixes, seconds, 2000.0)
+    assert np.diff(bounds).tolist() == [10, 4, 1]
+    for k, fix in enumerate(fixes):
+        alone = places_ahead([fix], seconds[k : k + 1], 2000.0)
+        own = slice(*bounds[k : k + 2])
+        assert (lon[own] == alone[0]).all() and (lat[own] == alone[1]).all()
+        end = fix._replace(lon=float(lon[own][-1]), lat=float(lat[own][-1]))
+        assert distance_m(fix, end) == pytest.approx(fix.sog_mps * seconds[k], abs=1)
+    assert lon[bounds[2] - 1] == pytest.approx(-179.955, abs=1e-3)
+    assert [len(values) for values in places_ahead([], np.zeros(0), 2000.0)] == [0, 0, 1]
 
 
 def test_learning_in_parts_counts_the_same() -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytics.history import truck_batches
-from layers.positions import FIXES, PositionStore
+from analytics.history import truck_batches, vessel_batches
+from layers.positions import FIXES, IDENTITIES, PositionStore
 from layers.query import Query
 from tests.analytics.columns import CRS, at, frame, weighing
 
@@ -57,3 +57,17 @@ def test_trucks_come_some_at_a_time_with_their_weighings(tmp_path: Path) -> None
     assert "r1" in batches[1]["pid"].tolist() and "r2" in batches[0]["pid"].tolist()
     part = truck_batches(positions, Weighed(), CRS, START + 6 * HOUR, START + 14 * HOUR, rows=1)
     assert [batch["pid"].tolist() for batch in part] == [["0000000000000002", "r1"]]
+
+
+def test_vessels_come_by_quarters_of_a_day_with_what_they_say(tmp_path: Path) -> None:
+    positions = PositionStore(tmp_path)
+    positions.write("ais", truck([0.0, 5.999, 6.0, 23.9, 30.0]), "b")
+    said = [{"mover": "412000001", "t": START + 13 * HOUR, "name": "A", "pid": "i1"}]
+    positions.write("ais_identity", pa.Table.from_pylist(said, schema=IDENTITIES), "b")
+    batches = list(vessel_batches(positions, CRS))
+    told = [[(int(t) - START) / HOUR for t in batch["t"]] for batch in batches]
+    # Of the second day there is one quarter only: where nothing is said, nothing comes.
+    assert [sorted(one) for one in told] == [[0.0, 5.999], [6.0], [13.0], [23.9], [30.0]]
+    some = list(vessel_batches(positions, CRS, START + 6 * HOUR, START + 14 * HOUR))
+    assert [len(batch["t"]) for batch in some] == [1, 1]
+    assert list(vessel_batches(PositionStore(tmp_path / "none"), CRS)) == []
