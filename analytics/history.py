@@ -1,7 +1,7 @@
 """Columns of what was taken in, batch by batch in the order of time, so that memory stays bounded.
 
-Positions of vessels come up to six hours at a time, those of trucks, which say more often where they
-are, by number, as rows of layers do.
+Positions of vessels come up to six hours at a time, those of trucks, which say more often where
+they are, by number, as rows of layers do.
 """
 
 from __future__ import annotations
