@@ -10,12 +10,9 @@ KNOT_MPS = 1852 / 3600
 def place(lon: float, lat: float) -> Text:
     """Put a position in words, six decimals (about 0.1 m); degrees, EPSG:4326."""
     x, y = f"{abs(lon):.6f}", f"{abs(lat):.6f}"
-    east_west = Text(en="E", zh="东经") if lon >= 0 else Text(en="W", zh="西经")
-    north_south = Text(en="N", zh="北纬") if lat >= 0 else Text(en="S", zh="南纬")
-    return Text(
-        en=f"{x}° {east_west.en}, {y}° {north_south.en}",
-        zh=f"{east_west.zh}{x}°、{north_south.zh}{y}°",
-    )
+    side, side_zh = ("E", "东经") if lon >= 0 else ("W", "西经")
+    half, half_zh = ("N", "北纬") if lat >= 0 else ("S", "南纬")
+    return Text(en=f"{x}° {side}, {y}° {half}", zh=f"{side_zh}{x}°、{half_zh}{y}°")
 
 
 def speed(sog_mps: float | None) -> str:

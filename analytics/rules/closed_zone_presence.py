@@ -77,6 +77,14 @@ class Row(NamedTuple):
     sog_mps: float
 
 
+class Where(NamedTuple):
+    """Whether each row of a batch lies in each closed zone, or in any; and how deep, metres."""
+
+    inside: Bools
+    anywhere: Bools
+    depth_m: npt.NDArray[np.float64]
+
+
 @register
 class ClosedZonePresence(Rule):
     """See the module."""
@@ -104,6 +112,7 @@ class ClosedZonePresence(Rule):
         exempt = places.inside[self._closed :].any(axis=0)
         inside = places.inside[: self._closed] & ~exempt
         depth = _depths(self._zones[: self._closed], inside, columns)
+        where = Where(inside, np.asarray(inside.any(axis=0)), depth)
         events: list[Event] = []
         for block in blocks:
             if block.claim == OTHER:
@@ -111,7 +120,7 @@ class ClosedZonePresence(Rule):
                 continue
             tracks = state["movers"].setdefault(block.mover, {})
             own = tracks.setdefault(str(block.segment), {"held": []})
-            self._walk(own, block, inside, depth, columns)
+            self._walk(own, block, where, columns)
             if block.claim == FISHING and block.said is not None:
                 for track in tracks.values():
                     events += self._release(track, block.mover, block.said)
@@ -131,20 +140,13 @@ class ClosedZonePresence(Rule):
         self._claims.forget(state["said"], watermark_ms)
         return []
 
-    def _walk(
-        self,
-        mover: State,
-        block: Block,
-        inside: npt.NDArray[np.bool_],
-        depth: npt.NDArray[np.float64],
-        columns: Columns,
-    ) -> None:
+    def _walk(self, mover: State, block: Block, where: Where, columns: Columns) -> None:
         """Prolong, end and begin stays; a stay that passes the limit is held until it is told."""
-        within = np.asarray(inside[:, block.fixes].any(axis=0), np.bool_)
-        if not within.any() and "stay" not in mover:
+        within = where.anywhere[block.fixes]
+        if "stay" not in mover and not within.any():
             return
         for row in block.fixes[_matters(within, self.parameters.exit_fixes)].tolist():
-            zones = [self._zones[z].zone_id for z in np.flatnonzero(inside[:, row])]
+            zones = [self._zones[z].zone_id for z in np.flatnonzero(where.inside[:, row])]
             if not zones:
                 self._step_outside(mover)
                 continue
@@ -153,7 +155,7 @@ class ClosedZonePresence(Rule):
                 str(columns["pid"][row]),
                 float(columns["lon"][row]),
                 float(columns["lat"][row]),
-                round(float(depth[row]), 1),
+                round(float(where.depth_m[row]), 1),
                 zones,
                 float(columns["sog_mps"][row]),
             )
