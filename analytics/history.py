@@ -21,8 +21,8 @@ from layers.query import Query, TimeInterval
 from layers.store.tables import instant_of
 
 _EPOCH = date(1970, 1, 1)
-_DAY_MS = 86_400_000
-_QUARTER_MS = _DAY_MS // 4
+DAY_MS = 86_400_000
+QUARTER_MS = DAY_MS // 4
 ROWS_AT_ONCE = 50_000
 TRUCK_ROWS_AT_ONCE = 150_000
 _FIXES = ["lon", "lat", "sog_mps", "cog_deg", "nav", "quality"]
@@ -39,28 +39,36 @@ class Frames(Protocol):
 
 
 def vessel_batches(
-    positions: PositionStore, crs: str, start_ms: int | None = None, end_ms: int | None = None
+    positions: PositionStore,
+    crs: str,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    span_ms: int = QUARTER_MS,
 ) -> Iterator[Columns]:
-    """Columns of the feed ``ais``, up to six hours each; times without positions say nothing.
+    """Columns of the feed ``ais``, a part of a day each; times without positions say nothing.
 
     Parameters
     ----------
     crs : projected CRS of the city.
     start_ms, end_ms : half-open span of UTC ms; None is open.
+    span_ms : longest part.
     """
     days = {*positions.days("ais"), *positions.days("ais_identity")}
     for start, end in _days(days, start_ms, end_ms):
         # Of one day at a time: nothing of it is held while the next is read.
-        yield from _vessels_of_day(positions, crs, start, end)
+        yield from _vessels_of_day(positions, crs, start, end, span_ms)
 
 
 def _vessels_of_day(
-    positions: PositionStore, crs: str, start_ms: int, end_ms: int
+    positions: PositionStore, crs: str, start_ms: int, end_ms: int, span_ms: int
 ) -> Iterator[Columns]:
+    # As a table, read once, a day is small; as columns it is not.
     fixes = positions.scan("ais", start_ms=start_ms, end_ms=end_ms, columns=_FIXES)
     said = positions.scan("ais_identity", start_ms=start_ms, end_ms=end_ms)
-    for span in _quarters(start_ms, end_ms):
-        columns = feeds.ais_columns(_between(fixes, *span), _between(said, *span), crs)
+    for since in range(start_ms, end_ms, span_ms):
+        until = min(since + span_ms, end_ms)
+        some, of_these = _between(fixes, since, until), _between(said, since, until)
+        columns = feeds.ais_columns(some, of_these, crs)
         if rows(columns):
             yield columns
         del columns
@@ -93,17 +101,11 @@ def _days(
 ) -> Iterator[tuple[int, int]]:
     """What of a half-open span lies in each UTC day."""
     for day in sorted(days):
-        first = (day - _EPOCH).days * _DAY_MS
+        first = (day - _EPOCH).days * DAY_MS
         start = first if start_ms is None else max(first, start_ms)
-        end = first + _DAY_MS if end_ms is None else min(first + _DAY_MS, end_ms)
+        end = first + DAY_MS if end_ms is None else min(first + DAY_MS, end_ms)
         if start < end:
             yield start, end
-
-
-def _quarters(start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
-    """Cut a day: as a table, read once, it is small, as columns it is not."""
-    for since in range(start_ms, end_ms, _QUARTER_MS):
-        yield since, min(since + _QUARTER_MS, end_ms)
 
 
 def _between(table: pa.Table, start_ms: int, end_ms: int) -> pa.Table:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from analytics import registry
 from analytics.feeds import FIX, take
-from analytics.history import vessel_batches
+from analytics.history import DAY_MS, vessel_batches
 from analytics.names import Names
 from analytics.preparation.devices import ASIDE, BUOY
 from analytics.preparation.parameters import PreparationParameters
@@ -71,7 +71,7 @@ def prepared(
     """
     stage = registry.preparation(city)
     state = stage.start()
-    for batch in vessel_batches(PositionStore(home.positions), city.crs, None, end_ms):
+    for batch in vessel_batches(PositionStore(home.positions), city.crs, None, end_ms, DAY_MS):
         if len(batch["t"]):
             stage.flush(state, int(batch["t"].min()))
         columns = stage.update(state, batch)
