@@ -22,6 +22,7 @@ from ingest.live import LiveBatch, LiveDecoder
 from ingest.rejects import Input, RejectStore
 from layers.city import City
 from layers.feeds import Tally
+from layers.position_merge import EVERY, Merger
 from layers.positions import PositionStore
 from layers.store import Store
 from onemap.home import Home
@@ -32,6 +33,7 @@ from onemap.pipeline import write_findings
 
 # Positions may be this much older than the watermark at which last positions were written.
 _OVERLAP_MS = 600_000
+_IDENTITIES = "ais_identity"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class LivePipeline:
     ----------
     feed : name under which the feed's state is kept; the same name goes on where it stopped.
     rules : ids of declared rules; all enabled ones that read AIS by default.
+    merge_every : commits after which their positions are merged into larger files.
 
     Raises
     ------
@@ -75,10 +78,12 @@ class LivePipeline:
     feed: str
     rules: Sequence[str] | None = None
     decoder: LiveDecoder = field(default_factory=LiveDecoder)
+    merge_every: int = EVERY
 
     def __post_init__(self) -> None:
         self._rules = LiveRules(self.city, self.store, self._name(), self.rules)
         self._positions = PositionStore(self.home.positions)
+        self.merger = Merger(self.home.positions, (FEED, _IDENTITIES), self.merge_every)
         self._read: dict[str, bytes] = {}
         self._watermark_ms: int | None = None
         self._commits, self._begun_ms = 0, 0
@@ -112,11 +117,13 @@ class LivePipeline:
         self._last.add(batch.fixes, batch.identities)
         try:
             ripe = Ripe(fixes, said, batch.watermark_ms)
-            return self._write(batch, ripe, at)
+            done = self._write(batch, ripe, at)
         except BaseException:
             # What the rules hold in memory is ahead of what is stored.
             self._rules.forget()
             raise
+        self.merger.note(at)
+        return done
 
     def _write(self, batch: LiveBatch, ripe: Ripe, at: datetime) -> Committed:
         """Find, and write all of a batch in one transaction."""
@@ -170,7 +177,7 @@ class LivePipeline:
         if batch.fixes.num_rows:
             self._positions.write(FEED, batch.fixes, name)
         if batch.identities.num_rows:
-            self._positions.write("ais_identity", batch.identities, name)
+            self._positions.write(_IDENTITIES, batch.identities, name)
 
     def _keep_rejects(self, batch: LiveBatch) -> None:
         if batch.rejects:
@@ -183,7 +190,7 @@ class LivePipeline:
         if self._last.written_ms is not None:
             start = self._last.written_ms - _OVERLAP_MS
             fixes = self._positions.scan(FEED, start_ms=start)
-            self._last.add(fixes, self._positions.scan("ais_identity", start_ms=start))
+            self._last.add(fixes, self._positions.scan(_IDENTITIES, start_ms=start))
 
 
 def _not_before(table: pa.Table, t_ms: int | None) -> pa.Table:

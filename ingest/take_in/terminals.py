@@ -23,6 +23,7 @@ from ingest.take_in.movers import TRUCKS, write_last_positions
 from ingest.take_in.recent import RecentFixes
 from layers.city import City
 from layers.feeds import Tally
+from layers.position_merge import EVERY, Merger
 from layers.positions import PositionStore
 from layers.store import Store
 
@@ -51,6 +52,7 @@ class FixKeeper:
     now : the clock.
     name : start of the batches' names; no other keeper has it, so that what a killed one wrote
         stands.
+    merge_every : batches after which they are merged into larger files.
     """
 
     city: City
@@ -58,9 +60,11 @@ class FixKeeper:
     home: Path
     now: Clock
     name: str
+    merge_every: int = EVERY
 
     def __post_init__(self) -> None:
         self._positions = PositionStore(self.home / "positions")
+        self.merger = Merger(self.home / "positions", (TRUCKS.feed,), self.merge_every)
         self._last: dict[str, Last] = {}
         self._lock = Lock()
         self._batches = 0
@@ -82,6 +86,7 @@ class FixKeeper:
         """
         self._positions.write(TRUCKS.feed, fixes, f"{self.name}-{self._batches:09d}")
         self._batches += 1
+        self.merger.note(self.now())
         self._note(fixes)
         if self._writing is not None and self._writing.done():
             self._writing.result()

@@ -181,15 +181,9 @@ class Movers:
     def _scan(self, kind: Kind, span: Span, movers: list[str], more: list[str]) -> pa.Table:
         start, end = _around(span)
         columns = ["lon", "lat", *more]
-        try:
-            return self._positions.scan(
-                kind.feed, start_ms=start, end_ms=end, movers=movers, columns=columns
-            )
-        except FileNotFoundError:
-            # A batch was replaced while it was read.
-            return self._positions.scan(
-                kind.feed, start_ms=start, end_ms=end, movers=movers, columns=columns
-            )
+        return self._positions.scan(
+            kind.feed, start_ms=start, end_ms=end, movers=movers, columns=columns
+        )
 
     def _seen(self, kind: Kind, name: str) -> dict[str, Seen]:
         try:

@@ -12,13 +12,14 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from ingest.decoders.jt808_fixes import FixDecoder
+from ingest.decoders.jt808_fixes import FixDecoder, Report
 from ingest.decoders.jt808_frame import Frame, FrameCutter
 from ingest.sources.terminal_codes import Codes
 from ingest.sources.terminal_session import Entrance, Heard, Limits
 from ingest.sources.terminals import TerminalServer
 from ingest.take_in.terminals import FixKeeper, TerminalIntake
 from ingest.take_in.truck_register import TruckRegister
+from layers.positions import PositionStore
 from tests.ingest.conftest import AT, HARBOUR, Office
 from tests.ingest.jt808_frames import NOON, Terminal, location, locations
 
@@ -137,6 +138,30 @@ def test_what_is_answered_is_stored(office: Office) -> None:
     assert intake.tally.accepted == {
         "register": 1, "authenticate": 1, "position": 5, "duplicate": 1,
     }  # fmt: skip
+
+
+def test_positions_of_terminals_are_the_same_when_they_are_merged(office: Office) -> None:
+    found = []
+    for every in (3, 1000):
+        home = office.home / str(every)
+        store = PositionStore(home / "positions")
+        for start in (0, 10):
+            # The second one goes on in the place of the first.
+            name = f"terminals-{start}"
+            keeper = FixKeeper(office.city, office.store, home, lambda: AT, name, every)
+            intake = TerminalIntake(
+                office.store, home, keeper, decoder=FixDecoder(), now=lambda: AT
+            )
+            for second in range(start, start + 10):
+                report = Report(fix(second), f"苏A{second % 2}", "1", "test", 0, NOON_MS)
+                intake.keep(Heard([report]))
+                keeper.merger.wait()
+            keeper.finish()
+        many = len(store.batches("gps"))
+        assert many < 12 if every == 3 else many == 20
+        assert store.rows("gps") == store.scan("gps").num_rows == 20
+        found.append((store.scan("gps").to_pandas(), office.frame("truck_position")["time"]))
+    assert all(one.equals(other) for one, other in zip(*found, strict=True))
 
 
 def test_refused_locations_are_kept_before_they_are_answered(office: Office) -> None:

@@ -144,7 +144,7 @@ def test_a_feed_killed_at_any_commit_goes_on_and_finds_the_same(
     done = 0
     while True:
         store, home = open_copy(references, tmp_path / "live", city)
-        live = LivePipeline(city, store, home, "test", decoder=LiveDecoder())
+        live = LivePipeline(city, store, home, "test", decoder=LiveDecoder(), merge_every=3)
         rest = everything[live.decoder.line :]
         try:
             for step, (start, end) in enumerate(steps):
@@ -172,6 +172,10 @@ def test_a_feed_killed_at_any_commit_goes_on_and_finds_the_same(
     batch_store = open_store(str(demo.store), city)
     assert found == alerts(batch_store)
     batch_store.close()
+    live.merger.wait()
+    merged = PositionStore(home.positions)
+    assert any("-to-" in name for name in merged.batches("ais"))
+    assert merged.scan("ais").to_pandas().equals(fixes.to_pandas())
     whole = PositionStore(demo.store.parent / "positions").scan("ais")
     assert fixes["pid"].to_pylist() == whole["pid"].to_pylist()
 

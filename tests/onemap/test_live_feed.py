@@ -12,6 +12,7 @@ import h3.api.basic_int as h3
 import pyarrow as pa
 import pytest
 
+from analytics.event import Event
 from ingest.live import LiveBatch, LiveDecoder
 from ingest.take_in import layer as layer_input
 from layers.city import City
@@ -31,6 +32,7 @@ NOON = at("2021-03-01T12:00:00Z")
 MINUTE = 60_000
 M = "725000999"
 LON, LAT = -75.1, -42.5
+FEEDS = ("ais", "ais_identity")
 
 
 @pytest.fixture
@@ -45,13 +47,19 @@ def home(city: City, tmp_path: Path) -> Home:
 
 @pytest.fixture
 def store(city: City, home: Home) -> Iterator[Store]:
+    opened = made(city, home)
+    yield opened
+    opened.close()
+
+
+def made(city: City, home: Home) -> Store:
+    """A store that knows zones and a register."""
     opened = open_store(home.store_url, city)
     opened.create(*city.layers.values())
     zones = city.path("content/marine_zone.geojson")
     layer_input.take_in(city, opened, home.folder, "marine_zone", [zones], crs="EPSG:4326", at=AT)
     register(opened, city, "SERENA01")
-    yield opened
-    opened.close()
+    return opened
 
 
 def register(store: Store, city: City, *names: str) -> None:
@@ -182,6 +190,39 @@ def test_a_commit_that_fails_leaves_states_and_journal_as_they_were(
 
 def _fail(*_: object, **__: object) -> None:
     raise OSError("disk full")
+
+
+def test_a_feed_whose_positions_are_merged_finds_the_same(
+    city: City, store: Store, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = Home(city.folder, str(tmp_path / "apart.gpkg"), tmp_path / "apart")
+    other, found = made(city, apart), []
+    for opened, where, every in ((store, home, 3), (other, apart, 1000)):
+        live = LivePipeline(city, opened, where, "feed", merge_every=every)
+        told: list[Event] = []
+        for number in range(40):
+            t = NOON + number * MINUTE
+            rows = batch(*boat(t, f"SERENA{number % 7}"), watermark=t)
+            if number % 9 == 5:
+                # Killed after positions were kept, and begun anew.
+                with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+                    patch.setattr(live, "_write", killed)
+                    live.commit(rows, at=AT)
+                live = LivePipeline(city, opened, where, "feed", merge_every=every)
+            told += live.commit(rows, at=AT + timedelta(minutes=number)).events
+            live.merger.wait()
+        told += live.finish(at=AT)
+        positions = PositionStore(where.positions)
+        found.append((told, *(positions.scan(feed) for feed in FEEDS)))
+        many = [len(positions.batches(feed)) for feed in FEEDS]
+        assert all(count < 12 for count in many) if every == 3 else many == [40, 40]
+        assert positions.scan("ais").num_rows == 40
+    other.close()
+    assert found[0] == found[1] and len(found[0][0]) > 0
+
+
+def killed(*given: Any) -> None:
+    raise RuntimeError("killed")
 
 
 def test_a_rule_on_another_feed_is_refused(city: City, store: Store, home: Home) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from layers.positions import PositionStore
+from tests.layers.test_positions import fixes
 from tests.running import DemoCity, onemap
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -96,3 +97,19 @@ def test_decoded_messages_come_in_and_segments_go_out(tiny_folder: Path, tmp_pat
     assert len(frame) == 60
     assert frame.groupby(frame.lon > -74).segment_id.nunique().tolist() == [1, 1]
     assert frame.segment_id.nunique() == 2
+
+
+def test_small_files_of_feeds_are_merged(tiny_folder: Path, tmp_path: Path) -> None:
+    store, positions = tmp_path / "onemap.gpkg", PositionStore(tmp_path / "positions")
+    assert onemap("init", city=tiny_folder, store=store).status == 0
+    whole = fixes(30, seed=1)
+    for number in range(10):
+        positions.write("ais", whole.slice(3 * number, 3), f"live-a-{number:09d}")
+    run = onemap("tracks", "tidy", "--json", city=tiny_folder, store=store)
+    assert run.status == 0, run.error
+    told = run.data["ais"]
+    assert told["before"] > told["after"] and told["waiting"] > told["removed"] == 0
+    assert told["after"] == len(positions.state("ais")) and len(positions.batches("ais")) == 2
+    assert positions.scan("ais").num_rows == 30
+    again = onemap("tracks", "tidy", city=tiny_folder, store=store)
+    assert f"ais: {told['after']} files are {told['after']}; 0 merged before removed" in again.text
