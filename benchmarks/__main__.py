@@ -36,6 +36,7 @@ MODULES = (
     "bench_haulage",
     "bench_matching",
     "bench_movers",
+    "bench_positions",
     "bench_tiles",
     "bench_cells",
     "bench_catalogue",

@@ -105,13 +105,18 @@ def _once(ask: Callable[[], object]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def _batches() -> list[pa.Table]:
+def in_time() -> pa.Table:
+    """All fixes of the day in order of time, as `layers.positions.FIXES`."""
     random = np.random.default_rng(SEED)
     parts = [_walk(random, f"{412_000_000 + number}") for number in range(VESSELS)]
     table = pa.concat_tables(parts)
-    in_time = table.take(pa.array(np.argsort(table["t"].to_numpy(), kind="stable")))
-    third = -(-in_time.num_rows // 3)
-    return [in_time.slice(at, third) for at in range(0, in_time.num_rows, third)]
+    return table.take(pa.array(np.argsort(table["t"].to_numpy(), kind="stable")))
+
+
+def _batches() -> list[pa.Table]:
+    day = in_time()
+    third = -(-day.num_rows // 3)
+    return [day.slice(at, third) for at in range(0, day.num_rows, third)]
 
 
 def _walk(random: np.random.Generator, mover: str) -> pa.Table:
