@@ -304,4 +304,6 @@ def test_one_process_merges_at_a_time(tmp_path: Path) -> None:
 
     with capture_logs() as logs:
         tidy(store, "ais", at=AT, report=meanwhile)
-    assert [log["log_level"] for log in logs] == ["info"] and len(store.batches("ais")) == 2
+    # It is no failure: the next merge takes what is left.
+    assert not [log for log in logs if log["log_level"] != "info"]
+    assert len(store.batches("ais")) == 2
