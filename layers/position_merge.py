@@ -33,8 +33,8 @@ from layers.position_store import Content, PositionStore, stem
 
 # Rows of a batch that grows no more; at most twice as many are in memory at a time.
 LARGE = 500_000
-# Batches that become one, at most: so much work is lost where a process is killed.
-MOST_BATCHES = 1000
+# Batches that become one, at most: memory goes by files, and so much is done again after a kill.
+MOST_BATCHES = 500
 # How long readers find the files of batches that were merged.
 KEPT = timedelta(minutes=10)
 # Commits of a feed between two merges beside it, and how many batches these make at most.
