@@ -20,10 +20,11 @@ from analytics.feeds import ais_columns, take
 from analytics.references import References
 from analytics.rule import RULES
 from benchmarks.bench_vessels import references
-from benchmarks.traffic import make_traffic
+from benchmarks.traffic import START_MS, make_traffic
 from layers.city import City
 
 _DAY_MS = 86_400_000
+_LEARNED_MS = 7_200_000
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +63,11 @@ def frames(
 
 
 @pytest.fixture(scope="module")
-def known(city: City, tables: tuple[pa.Table, pa.Table]) -> References:
+def known(city: City) -> References:
+    """Reception is learned from all vessels while none is silent yet: sixty are too few."""
     stage = registry.preparation(city)
-    return references(city, stage.update(stage.start(), ais_columns(*tables, city.crs)))
+    begun = [table.filter(pc.field("t") < START_MS + _LEARNED_MS) for table in make_traffic()]
+    return references(city, stage.update(stage.start(), ais_columns(*begun, city.crs)))
 
 
 def text(frame: gpd.GeoDataFrame) -> str:
