@@ -19,7 +19,7 @@ from analytics.detect import Run
 from analytics.event import Event
 from analytics.history import ROWS_AT_ONCE, row_batches
 from analytics.reference_rows import load_references, state_of_layers
-from analytics.rule import Rule
+from analytics.rule import Rule, rows
 from layers.city import City
 from layers.errors import OnemapError
 from layers.query import Query, SortKey, TimeInterval
@@ -106,18 +106,21 @@ class RowWatch:
         before = self._before(feed)
         if before is None or until_ms <= before.until_ms:
             return Looked((), 0, 0, 0)
-        late = self._count(feed, before.until_ms) - before.rows
+        counted = self._count(feed, before.until_ms)
         run = Run(rules, None, None, [self._state(rule) for rule in rules])
         span = TimeInterval(instant_of(before.until_ms), instant_of(until_ms - 1))
         asked = Query(feed, time=span, sort=(SortKey("time"),))
+        read = 0
         try:
             for columns in row_batches(
                 feed, self.store.frames(asked, size=ROWS_AT_ONCE), self.city.crs
             ):
+                read += rows(columns)
                 run.take(columns)
             run.close(until_ms)
             events = tuple(event for told in run.events().values() for event in told)
-            after = Followed(until_ms, self._count(feed, until_ms))
+            # Not counted in the store: what was taken in meanwhile was not judged.
+            after = Followed(until_ms, counted + read)
             with self.store.transaction() as unit:
                 alerts, cases = write_findings(unit, self.city, events, at=now)
                 self._states.put(unit)
@@ -126,7 +129,7 @@ class RowWatch:
             # What the rules hold in memory is ahead of what is stored.
             self._states.forget()
             raise
-        return Looked(events, alerts, cases, late)
+        return Looked(events, alerts, cases, max(0, counted - before.rows))
 
     def _before(self, feed: str) -> Followed | None:
         """How far the feed was followed; None where it has no row yet."""

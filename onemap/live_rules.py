@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from analytics import registry
 from analytics.content import content_version
-from analytics.detect import END_OF_TIME_MS, Run
+from analytics.detect import END_OF_TIME_MS, Run, distinct
 from analytics.event import Event
 from analytics.feeds import ais_columns
 from analytics.reference_rows import load_references, state_of_layers
@@ -78,7 +78,8 @@ class LiveRules:
             self._read_rules()
         events += self._find(ripe)
         self._taken = ripe
-        return events
+        # What the journal's rows told may be told again, or its end.
+        return distinct(events)
 
     def put(self, unit: Transaction, *, at: datetime) -> None:
         """Write the states, or the rows taken in last."""
@@ -96,7 +97,7 @@ class LiveRules:
         run = self._run()
         run.close(END_OF_TIME_MS, watermark_ms)
         self.forget()
-        return events + _all(run)
+        return distinct(events + _all(run))
 
     def forget(self) -> None:
         """Drop what is in memory, where it is ahead of what is stored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from onemap.home import Home
 from onemap.live import LivePipeline
 from onemap.live_journal import Journal
 from onemap.live_last import LastPositions
+from onemap.live_rules import LiveRules
 from tests.analytics.columns import at, fix, said
 
 AT = datetime(2021, 3, 1, 12, tzinfo=UTC)
@@ -172,6 +174,21 @@ def test_rows_before_a_change_of_the_register_are_not_taken_again_under_the_new_
     live.commit(batch(*boat(later, "SERENA88"), watermark=later), at=AT)
     (kept,) = Journal(store, "live:feed:journal").entries()
     assert kept.fixes["t"].to_pylist() == [later]
+
+
+def test_what_rows_since_the_states_tell_twice_is_written_once(
+    city: City, store: Store, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    first.commit(batch(watermark=NOON - 10), at=AT)
+    (ended,) = first.commit(batch(*boat(NOON), watermark=NOON), at=AT).events
+    lasting = replace(ended, subject="725000777", open=True)
+    ended = replace(lasting, open=False)
+    told = iter([[lasting], [ended]])
+    monkeypatch.setattr(LiveRules, "_find", lambda *_: next(told))
+    live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    assert live.commit(batch(watermark=NOON), at=AT).events == (ended,)
+    assert alerts(store) == 2
 
 
 def test_a_commit_that_fails_leaves_states_and_journal_as_they_were(

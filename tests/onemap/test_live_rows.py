@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from analytics import registry
-from analytics.detect import run_batches
+from analytics.detect import Run, run_batches
 from analytics.event import to_frame
 from analytics.reference_rows import LAYERS, load_references
 from layers.city import City
@@ -120,6 +120,44 @@ def test_rows_of_the_past_are_counted_and_left_to_the_batch_run(
     watch.stop()
 
 
+def test_what_is_taken_in_during_a_look_is_counted_by_the_next(
+    city: City,
+    store: Store,
+    home: Home,
+    day: dict[str, gpd.GeoDataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = day["weighing"].sort_values("time")
+    now = rows["time"].iloc[-1] + LONG
+    put(store, city, "weighing", rows[:10])
+    watch = RowWatch(city, store, home, rules=["overload"])
+    with monkeypatch.context() as meanwhile:
+        close = Run.close
+
+        def take_in_and_close(run: Run, watermark_ms: int) -> None:
+            put(store, city, "weighing", rows[10:13])
+            close(run, watermark_ms)
+
+        meanwhile.setattr(Run, "close", take_in_and_close)
+        assert watch.look(now).late == 0
+    assert watch.look(now + EVERY).late == 3
+    watch.stop()
+
+
+def test_rows_that_are_taken_away_are_not_late(
+    city: City, store: Store, home: Home, day: dict[str, gpd.GeoDataFrame]
+) -> None:
+    rows = day["weighing"].sort_values("time")
+    put(store, city, "weighing", rows[:10])
+    watch = RowWatch(city, store, home, rules=["overload"])
+    now = rows["time"].iloc[-1] + LONG
+    watch.look(now)
+    with store.transaction() as unit:
+        unit.delete(city.layer("weighing"), list(rows["record_id"][:3]), at=datetime.now(UTC))
+    assert watch.look(now + EVERY).late == 0
+    watch.stop()
+
+
 def test_one_process_follows_a_store_and_only_rules_on_rows(
     city: City, store: Store, home: Home
 ) -> None:
@@ -144,8 +182,9 @@ def test_the_command_tells_what_was_there_and_ends_when_told(
     assert words.stdout is not None
     assert '"rule":"overload"' in words.stdout.readline()
     words.send_signal(signal.SIGTERM)
-    rest, _ = words.communicate(timeout=60)
-    assert words.returncode == 0
+    # `communicate` would pass over lines that came with the first.
+    rest = words.stdout.read()
+    assert words.wait(timeout=60) == 0
     assert store.count(Query("alert")) == 1 + rest.count('"rule":"overload"')
     assert (
         onemap("detect", "--rule", "overload", city=city.folder, store=home.store_url).status == 0
