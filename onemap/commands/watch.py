@@ -50,7 +50,7 @@ def watch(
             min=0,
             max=3600,
             help="Seconds that positions wait to be put in order. One receiver that stamps nothing "
-            "needs none.",
+            "needs none; of one that stamps whole seconds, less than 1 makes most too late.",
         ),
     ] = LATENESS_MS / 1000,
     city: CityOption = None,

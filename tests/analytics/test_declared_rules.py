@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,14 @@ def test_the_seed_lies_in_the_watch_area_and_in_no_ban(city: City) -> None:
     point = shapely.Point(121.912727, 30.858462)
     kinds = {zone.kind for zone in zones(city) if zone.geometry.covers(point)}
     assert "watch" in kinds and "fishing_ban" not in kinds
+
+
+def test_laws_that_rules_cite_were_in_force_on_the_demo_day(city: City) -> None:
+    day = date(2020, 7, 1)
+    laws = {
+        name: date.fromisoformat(str(rule.parameters["law"]["in_force_from"]))
+        for name, rule in city.rules.items()
+        if "law" in rule.parameters
+    }
+    assert len(laws) > 8
+    assert [name for name, since in laws.items() if since > day] == []
