@@ -159,13 +159,14 @@ class RowWatch:
                 f"{', '.join(others)}: not a rule on weighings or camera detections; onemap watch "
                 "and onemap terminals run those on vessels and trucks"
             )
-        there = self.store.layers()
+        there = set(self.store.layers())
         self._rules: dict[str, list[Rule]] = {}
         for rule in built:
             if rule.feed in FEEDS and rule.feed in there:
                 self._rules.setdefault(rule.feed, []).append(rule)
         if not self._rules:
-            raise OnemapError("no enabled rule reads weighings or camera detections")
+            missing = "" if there.intersection(FEEDS) else "; the store has no such layers yet"
+            raise OnemapError(f"no enabled rule reads weighings or camera detections{missing}")
 
 
 def _name(*parts: str) -> str:

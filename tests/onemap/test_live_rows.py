@@ -169,6 +169,14 @@ def test_one_process_follows_a_store_and_only_rules_on_rows(
         RowWatch(city, store, home, rules=["dark_gap"])
 
 
+def test_a_store_without_such_layers_says_so(city: City, tmp_path: Path) -> None:
+    file = str(tmp_path / "empty.gpkg")
+    empty = open_store(file, city)
+    with pytest.raises(OnemapError, match="the store has no such layers yet"):
+        RowWatch(city, empty, Home(city.folder, file, tmp_path))
+    empty.close()
+
+
 def test_the_command_tells_what_was_there_and_ends_when_told(
     city: City, store: Store, home: Home, day: dict[str, gpd.GeoDataFrame]
 ) -> None:
