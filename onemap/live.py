@@ -155,6 +155,11 @@ class LivePipeline:
             self._last.write_all(unit, at=at)
         return events
 
+    def rest(self) -> None:
+        """Leave the feed so that another process, with these rules or others, can go on."""
+        with self.store.transaction() as unit:
+            self._rules.rest(unit)
+
     def warm_up(self) -> None:
         """Load what the first batch would have to wait for."""
         self._rules.warm_up()

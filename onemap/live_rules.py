@@ -88,8 +88,13 @@ class LiveRules:
         if late or self._journal.rows >= MOST_ROWS:
             self._put_states(unit)
             self._put_at = at
-        else:
+        elif self._taken.fixes.num_rows or self._taken.identities.num_rows:
             self._journal.add(unit, self._taken)
+
+    def rest(self, unit: Transaction) -> None:
+        """Write the states, where the process ends: whoever goes on has no rows to take again."""
+        if self._journal is not None:
+            self._put_states(unit)
 
     def look_ahead(self, watermark_ms: int | None) -> list[Event]:
         """What would be found if nothing more came; the rules go on from what is stored."""

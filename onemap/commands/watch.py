@@ -145,6 +145,7 @@ async def _watch(
                     err.print(f"{done.late} positions came too late for the rules; they are kept")
                 if lines.done_with(batch.line):
                     # What still waits to be put in order was committed with the state.
+                    live.rest()
                     break
             else:
                 tell(live.finish(at=now()), as_json)

@@ -163,6 +163,21 @@ def test_states_are_written_after_some_seconds_and_the_journal_is_dropped(
     assert kept == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0]
 
 
+def test_silence_adds_nothing_and_who_leaves_in_order_leaves_states(
+    city: City, store: Store, home: Home
+) -> None:
+    live = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    live.commit(batch(watermark=NOON - 10), at=AT)
+    live.commit(batch(*boat(NOON), watermark=NOON), at=AT)
+    for later in range(3):
+        live.commit(batch(watermark=NOON + later), at=AT)
+    assert journal(store) == 1
+    live.rest()
+    assert journal(store) == 0
+    again = LivePipeline(city, store, home, "feed", ["unregistered_vessel"])
+    assert again.commit(batch(*boat(NOON + 9), watermark=NOON + 9), at=AT).events == ()
+
+
 def test_rows_before_a_change_of_the_register_are_not_taken_again_under_the_new_one(
     city: City, store: Store, home: Home
 ) -> None:
