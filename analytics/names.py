@@ -196,6 +196,14 @@ class RegisterIndex:
 
 def _scripts(text: str) -> list[str]:
     """Chinese and Latin part of a name; digits and stray letters stay with what they follow."""
+    parts = _parts(text)
+    # Stray letters behind a digit can make a name together, which is a part of its own.
+    return (
+        parts if len(parts) == 1 and parts[0] == text else [p for q in parts for p in _scripts(q)]
+    )
+
+
+def _parts(text: str) -> list[str]:
     parts: list[str] = []
     for token in _SCRIPT_CHANGE.sub(" ", _MARKS.sub(" ", text)).split():
         if _ANY_HAN.search(token):

@@ -1,4 +1,4 @@
-"""How findings on trucks speak of roads, speeds, fixes that they rest on and registered trucks."""
+"""How findings on trucks speak of roads, speeds and the fixes that they rest on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from analytics.calendar import city_day, date_of
-from analytics.references import References
 from analytics.routes import Seen
 from analytics.truck_references import Roads
 from layers.text import Text
@@ -32,12 +30,6 @@ def kmh(mps: float) -> str:
 def metres(length_m: float) -> Text:
     """A length in whole metres."""
     return Text(en=f"{length_m:,.0f} m", zh=f"{length_m:,.0f}米")
-
-
-def register_entry(references: References, plate: str, t: int) -> tuple[dict[str, Any], ...]:
-    """How evidence cites the entry of a plate on the city's day of a time; nothing without one."""
-    entry = references.haulage.truck_on(plate, date_of(city_day(t, references.zone)))
-    return () if entry is None else (entry.reference(),)
 
 
 def points_of(fixes: Sequence[Seen]) -> tuple[str, ...]:

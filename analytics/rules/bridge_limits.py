@@ -27,6 +27,7 @@ from analytics.routes import Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
 from analytics.truck_references import TruckEntry
+from analytics.truck_wording import registered
 from analytics.wording import kilograms
 from layers.text import Text
 
@@ -237,7 +238,7 @@ class BridgeLimits(Rule):
             cited.append((station or WimStation(weighed.station_id)).reference())
         if entry is not None:
             measures.append(above("height", float(entry.height_m or 0), "m", limited.limit_h_m))
-            cited.append(entry.reference())
+        cited += registered(self.references, plate, int(t))
         quality = fixes_quality(fixes)
         if weighed is not None:
             quality["instrument_error_share"] = weighed.error

@@ -34,12 +34,12 @@ from analytics.road_wording import (
     fixes_quality,
     metres,
     points_of,
-    register_entry,
     road_name,
 )
 from analytics.routes import Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
+from analytics.truck_wording import registered
 from analytics.vessel_wording import between
 from analytics.wording import minutes
 from layers.text import Text
@@ -307,7 +307,7 @@ class MuckRouteDeparture(Rule):
             points=points_of(fixes),
             references=(
                 *cited,
-                *register_entry(self.references, plate, span[0]),
+                *registered(self.references, plate, span[0]),
                 p.law.reference(),
             ),
             quality=fixes_quality(fixes) | {"load_told": run["known"]},

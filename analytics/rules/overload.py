@@ -21,6 +21,7 @@ from analytics.event import Event, Evidence
 from analytics.overload_evidence import Source, Weighing
 from analytics.references import WimStation
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
+from analytics.truck_wording import registered
 from layers.text import Text
 
 Floats = npt.NDArray[np.float64]
@@ -182,7 +183,10 @@ class Overload(Rule):
         evidence = Evidence(
             measures=weighing.measures(),
             points=(str(weighing.value("record_id")),),
-            references=weighing.references(),
+            references=(
+                *weighing.references(),
+                *registered(self.references, str(weighing.value("mover")), t),
+            ),
             quality=weighing.quality(),
             doubts=weighing.doubts(p.consistency_share, expired),
         )

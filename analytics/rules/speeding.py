@@ -32,12 +32,12 @@ from analytics.road_wording import (
     fixes_quality,
     kmh,
     points_of,
-    register_entry,
     road_name,
 )
 from analytics.routes import Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
+from analytics.truck_wording import registered
 from analytics.vessel_wording import between
 from layers.text import Text
 
@@ -163,7 +163,7 @@ class Speeding(Rule):
                 above("duration", lasted, "s", p.min_duration_s),
             ),
             points=points_of(fixes),
-            references=(cited, *register_entry(self.references, plate, span[0]), p.law.reference()),
+            references=(cited, *registered(self.references, plate, span[0]), p.law.reference()),
             quality=fixes_quality(fixes),
             doubts=_DOUBTS,
         )

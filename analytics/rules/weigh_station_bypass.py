@@ -35,12 +35,12 @@ from analytics.road_wording import (
     fixes_quality,
     metres,
     points_of,
-    register_entry,
     road_name,
 )
 from analytics.routes import Seen, Steps, steps_of
 from analytics.rule import Columns, Parameters, Rule, State, register, rows
 from analytics.tracks import forget
+from analytics.truck_wording import registered
 from analytics.vessel_wording import between
 from analytics.weigh_gates import Gates, Turns, notable
 from layers.text import Text
@@ -317,7 +317,7 @@ class WeighStationBypass(Rule):
             references=(
                 station.reference(),
                 roads.reference(road),
-                *register_entry(self.references, plate, span[0]),
+                *registered(self.references, plate, span[0]),
                 p.law.reference(),
             ),
             quality=fixes_quality(fixes) | {"direction": _direction(roads, gate.arc)},

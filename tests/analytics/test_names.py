@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from rapidfuzz.distance import Levenshtein
@@ -42,6 +42,7 @@ def test_keys_of_names(sent: str, keys: tuple[str, ...]) -> None:
 
 
 @given(st.text(max_size=30))
+@example("一0A-A")
 def test_any_text_has_keys_and_keys_are_their_own_keys(text: str) -> None:
     for key in NAME.keys(text):
         assert NAME.keys(key) == (key,)

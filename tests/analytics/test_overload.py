@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from analytics.event import Event
 from analytics.feeds import weighing_columns
 from analytics.references import WimStation
+from analytics.truck_references import Haulage
 from tests.analytics.columns import (
     LIMITS,
     OVERLOAD,
@@ -24,6 +25,7 @@ from tests.analytics.columns import (
     stations,
     weighing,
 )
+from tests.analytics.truck_fixes import truck
 
 STATIONS = {"stations": stations(W1=0.05)}
 
@@ -55,6 +57,14 @@ def test_the_event_tells_number_limit_margin_record_station_and_law() -> None:
     assert "60,000 kg" in event.sentence.en and "49,000 kg" in event.sentence.en
     assert "疑似超限超载" in event.sentence.zh and "2020-07-01 08:00:00" in event.sentence.zh
     assert event.start_ms == event.end_ms == at("2020-07-01T08:00:00+08:00")
+
+
+def test_the_entry_of_the_plate_is_cited() -> None:
+    record = weighing("r1", 60_000.0)
+    known = Haulage(trucks={record["plate"]: (truck(record["plate"]),)})
+    (event,) = judged(record, refs=STATIONS | {"haulage": known})
+    cited = event.evidence.as_dict()["references"]
+    assert [r["layer"] for r in cited] == ["wim_station", "", "truck_registry"]
 
 
 @pytest.mark.parametrize(
