@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 
+from analytics.collector import few_collections
 from analytics.event import Event
 from analytics.rule import Columns, Rule, Stage, State, dump_state, load_state, rows
 
 # A watermark behind which no row can come.
 END_OF_TIME_MS = 2**62
-# New objects after which Python's collector comes; its own are 700, 10 and 10.
-_THRESHOLDS = (50_000, 20, 50)
 
 
 def run_batch(rules: Sequence[Rule], columns_by_feed: Mapping[str, Columns]) -> list[Event]:
@@ -60,7 +57,7 @@ def run_batches(
     """
     run = Run(rules, stage)
     read, newest = 0, heard_until_ms
-    with _few_collections():
+    with few_collections():
         for batch in batches:
             if rows(batch):
                 read += rows(batch)
@@ -72,26 +69,6 @@ def run_batches(
             del batch
         run.close(END_OF_TIME_MS, None if newest is None else newest + 1)
     return run.events(), read
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Spare Python's collector what was there before, all modules, and call it seldom.
-
-    Rules make no circles of objects; to look for some takes a quarter of a pass.
-    """
-    if gc.get_freeze_count():
-        # Somebody else saw to it, and for longer.
-        yield
-        return
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(*_THRESHOLDS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 class Run:
@@ -145,6 +122,10 @@ class Run:
         """By rule's id what it found, sorted by id, each id once."""
         ids = (rule.declaration.id for rule in self._rules)
         return {name: distinct(found) for name, found in zip(ids, self._found, strict=True)}
+
+    def told(self) -> list[Event]:
+        """What all rules found, rule by rule, each in the order of `events`."""
+        return [event for found in self.events().values() for event in found]
 
     def _update(self, batch: Columns) -> None:
         if rows(batch):

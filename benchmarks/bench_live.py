@@ -30,6 +30,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 
+from analytics.collector import settle
 from benchmarks import sentences
 from ingest.live import LATENESS_MS, LiveDecoder, live_batches
 from ingest.sources.network import tcp_lines
@@ -38,7 +39,6 @@ from layers.city import City
 from layers.store import Store, open_store
 from onemap.home import Home
 from onemap.live import LivePipeline
-from onemap.memory import settle
 
 CITY = Path(__file__).parents[1] / "tests" / "cities" / "tiny"
 RATE, SECONDS, WARM_S = 5_000, 60, 10

@@ -241,12 +241,10 @@ async def _pump(lines: AsyncIterator[Line], queue: asyncio.Queue[Line | None]) -
     try:
         async for line in lines:
             await queue.put(line)
-    except asyncio.CancelledError:
-        # Nobody reads any more, and a full queue would never take an end.
-        raise
-    except BaseException:
+    except Exception:
         await queue.put(None)
         raise
+    # Cancelled, it tells nobody: who reads is gone, and a full queue would never take an end.
     await queue.put(None)
 
 

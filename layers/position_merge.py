@@ -15,7 +15,6 @@ before it is committed, so that only the last may be written again.
 
 from __future__ import annotations
 
-import fcntl
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +27,7 @@ from pathlib import Path
 
 import structlog
 
+from layers.alone import hold_alone
 from layers.errors import OnemapError
 from layers.position_store import Content, PositionStore, stem
 
@@ -198,13 +198,8 @@ def _alone(store: PositionStore, feed: str) -> Iterator[None]:
     """Be the only one who merges a feed."""
     folder = store.folder(feed)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "_merge.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as failure:
-            raise BusyError(
-                f"another process merges positions of feed {feed}; try again"
-            ) from failure
+    busy = BusyError(f"another process merges positions of feed {feed}; try again")
+    with hold_alone(folder / "_merge.lock", busy):
         yield
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import orjson
@@ -32,26 +32,17 @@ class Journal:
 
     Attributes
     ----------
+    begun : entries that were there at first.
     rows : in all entries.
     """
 
     def __init__(self, store: Store, name: str) -> None:
-        self._store, self._name = store, name
-        self._parts = set(store.parts(name))
-        self._next = 1 + max((int(part.partition("/")[0]) for part in self._parts), default=-1)
-        self.rows = 0
-
-    def entries(self) -> Iterator[Ripe]:
-        """What the store keeps."""
-        kept = self._store.parts(self._name)
-        for number in sorted({part.partition("/")[0] for part in kept}):
-            ripe = Ripe(
-                unpack_table(kept[f"{number}/{_FIXES}"]),
-                unpack_table(kept[f"{number}/{_IDENTITIES}"]),
-                orjson.loads(kept[f"{number}/{_WATERMARK}"]),
-            )
-            self.rows += ripe.fixes.num_rows + ripe.identities.num_rows
-            yield ripe
+        self._name, kept = name, store.parts(name)
+        self._parts = set(kept)
+        numbers = sorted({part.partition("/")[0] for part in kept})
+        self._next = 1 + int(numbers[-1]) if numbers else 0
+        self.begun: tuple[Ripe, ...] = tuple(_unpacked(kept, number) for number in numbers)
+        self.rows = sum(map(_rows, self.begun))
 
     def add(self, unit: Transaction, ripe: Ripe) -> None:
         """Keep an entry."""
@@ -64,9 +55,21 @@ class Journal:
         unit.put_parts(self._name, parts, ())
         self._parts |= parts.keys()
         self._next += 1
-        self.rows += ripe.fixes.num_rows + ripe.identities.num_rows
+        self.rows += _rows(ripe)
 
     def clear(self, unit: Transaction) -> None:
         """Drop all entries."""
         unit.put_parts(self._name, {}, self._parts)
-        self._parts, self.rows = set(), 0
+        self._parts, self.rows, self.begun = set(), 0, ()
+
+
+def _unpacked(kept: Mapping[str, bytes], number: str) -> Ripe:
+    return Ripe(
+        unpack_table(kept[f"{number}/{_FIXES}"]),
+        unpack_table(kept[f"{number}/{_IDENTITIES}"]),
+        orjson.loads(kept[f"{number}/{_WATERMARK}"]),
+    )
+
+
+def _rows(ripe: Ripe) -> int:
+    return int(ripe.fixes.num_rows + ripe.identities.num_rows)

@@ -7,9 +7,9 @@ that a process that is killed goes on behind its last. The first span begins wit
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -20,6 +20,7 @@ from analytics.event import Event
 from analytics.history import ROWS_AT_ONCE, row_batches
 from analytics.reference_rows import load_references, state_of_layers
 from analytics.rule import Rule, rows
+from layers.alone import hold_alone
 from layers.city import City
 from layers.errors import OnemapError
 from layers.query import Query, SortKey, TimeInterval
@@ -77,12 +78,8 @@ class RowWatch:
         self.city, self.store, self._chosen = city, store, rules
         self._late = timedelta(seconds=lateness_s)
         self._read_rules()
-        self._alone = (home.folder / _LOCK).open("w")
-        try:
-            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as failure:
-            self._alone.close()
-            raise OnemapError(f"another process follows the rows of {home.shown}") from failure
+        busy = OnemapError(f"another process follows the rows of {home.shown}")
+        self._alone = hold_alone(home.folder / _LOCK, busy)
         self._states = RuleStates(store)
 
     def look(self, now: datetime) -> Looked:
@@ -107,7 +104,7 @@ class RowWatch:
         if before is None or until_ms <= before.until_ms:
             return Looked((), 0, 0, 0)
         counted = self._count(feed, before.until_ms)
-        run = Run(rules, None, None, [self._state(rule) for rule in rules])
+        run = Run(rules, None, None, self._states.of(rules, partial(_name, feed)))
         span = TimeInterval(instant_of(before.until_ms), instant_of(until_ms - 1))
         asked = Query(feed, time=span, sort=(SortKey("time"),))
         read = 0
@@ -118,7 +115,7 @@ class RowWatch:
                 read += rows(columns)
                 run.take(columns)
             run.close(until_ms)
-            events = tuple(event for told in run.events().values() for event in told)
+            events = tuple(run.told())
             # Not counted in the store: what was taken in meanwhile was not judged.
             after = Followed(until_ms, counted + read)
             with self.store.transaction() as unit:
@@ -143,11 +140,6 @@ class RowWatch:
 
     def _count(self, feed: str, until_ms: int) -> int:
         return self.store.count(Query(feed, time=TimeInterval(None, instant_of(until_ms - 1))))
-
-    def _state(self, rule: Rule) -> dict[str, object]:
-        return self._states.get(
-            _name(rule.feed, rule.declaration.id, rule.declaration.version), rule.start
-        )
 
     def _read_rules(self) -> None:
         # The number first: a change while reading is then seen at the next look.

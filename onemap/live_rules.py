@@ -102,7 +102,7 @@ class LiveRules:
         run = self._run()
         run.close(END_OF_TIME_MS, watermark_ms)
         self.forget()
-        return distinct(events + _all(run))
+        return distinct(events + run.told())
 
     def forget(self) -> None:
         """Drop what is in memory, where it is ahead of what is stored."""
@@ -125,8 +125,8 @@ class LiveRules:
     def _resume(self) -> list[Event]:
         if self._journal is not None:
             return []
-        self._journal = Journal(self._store, f"{self._name}:journal")
-        return [event for ripe in self._journal.entries() for event in self._find(ripe)]
+        self._journal = Journal(self._store, self._named("journal"))
+        return [event for ripe in self._journal.begun for event in self._find(ripe)]
 
     def _find(self, ripe: Ripe) -> list[Event]:
         run = self._run()
@@ -134,18 +134,16 @@ class LiveRules:
         closing = self._closing(ripe.watermark_ms)
         if closing is not None:
             run.close(closing)
-        return _all(run)
+        return run.told()
 
     def _run(self) -> Run:
         """The rules with their states, as they are in memory or stored."""
         content = content_version(self._stage.parameters.model_dump(mode="json"))
-        held = self._states.get(f"{self._name}:preparation:{content}", self._stage.start)
-        declared = [(rule.declaration.id, rule.declaration.version) for rule in self._rules]
-        states = [
-            self._states.get(":".join((self._name, *one)), rule.start)
-            for rule, one in zip(self._rules, declared, strict=True)
-        ]
-        return Run(self._rules, self._stage, held, states)
+        held = self._states.get(self._named("preparation", content), self._stage.start)
+        return Run(self._rules, self._stage, held, self._states.of(self._rules, self._named))
+
+    def _named(self, *parts: str) -> str:
+        return ":".join((self._name, *parts))
 
     def _closing(self, watermark_ms: int | None) -> int | None:
         """A watermark to close behind; not each one, since that goes over all vessels."""
@@ -169,10 +167,6 @@ class LiveRules:
         if self._only is not None and others:
             raise OnemapError(f"{', '.join(others)}: not a rule on AIS; onemap detect runs it")
         self._rules = [rule for rule in built if rule.feed == FEED]
-
-
-def _all(run: Run) -> list[Event]:
-    return [event for told in run.events().values() for event in told]
 
 
 def _made_up(number: int, lon: float, lat: float) -> dict[str, object]:

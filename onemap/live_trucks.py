@@ -9,7 +9,6 @@ nothing is lost or doubled, whatever terminals send twice.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from analytics.history import weighings
 from analytics.reference_rows import ROADS, load_references, state_of_layers
 from analytics.roads.stage import RoadMatching
 from analytics.rule import RULES
+from layers.alone import hold_alone
 from layers.city import City
 from layers.errors import OnemapError
 from layers.positions import TRUCK_FIXES, PositionStore, each_once
@@ -101,15 +101,11 @@ class TruckWatch:
         self.city, self.store, self._now, self._chosen = city, store, now, rules
         self._late_ms, self._every = round(lateness_s * 1000), timedelta(seconds=every_s)
         self._report = report
-        self._alone = (home.folder / _LOCK).open("w")
-        try:
-            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as failure:
-            self._alone.close()
-            raise OnemapError(
-                f"another process runs the rules on trucks in {home.shown}; "
-                "with --no-rules positions are only kept"
-            ) from failure
+        busy = OnemapError(
+            f"another process runs the rules on trucks in {home.shown}; "
+            "with --no-rules positions are only kept"
+        )
+        self._alone = hold_alone(home.folder / _LOCK, busy)
         self._positions = PositionStore(home.positions)
         self._states = RuleStates(store)
         self._read_rules()
@@ -216,7 +212,7 @@ class TruckWatch:
             weighed = weighings(self.store, self._since, until)
             run.take(gps_columns(fixes, weighed, self.city.crs))
             run.close(until)
-            events = [event for told in run.events().values() for event in told]
+            events = run.told()
             with self.store.transaction() as unit:
                 alerts, cases = write_findings(unit, self.city, events, at=self._now())
                 self._states.put(unit)
@@ -232,11 +228,7 @@ class TruckWatch:
         """The rules with their states, as they are in memory or stored."""
         content = self._stage.parameters.model_dump(mode="json")
         held = self._states.get(self._name("matching", content_version(content)), self._stage.start)
-        states = [
-            self._states.get(self._name(rule.declaration.id, rule.declaration.version), rule.start)
-            for rule in self._rules
-        ]
-        return Run(self._rules, self._stage, held, states)
+        return Run(self._rules, self._stage, held, self._states.of(self._rules, self._name))
 
     def _name(self, *parts: str) -> str:
         # States tell roads by their numbers: with other roads they begin anew.

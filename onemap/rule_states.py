@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from analytics.rule import State
+from analytics.rule import Rule, State
 from analytics.state import Parts
 from layers.store import Store
 from layers.store.base import Transaction
@@ -22,6 +22,11 @@ class RuleStates:
         if name not in self._held:
             self._held[name] = Parts(self._store.parts(name), start())
         return self._held[name].state
+
+    def of(self, rules: Sequence[Rule], name: Callable[..., str]) -> list[State]:
+        """States of rules, each under the name that is made of its id and version."""
+        declared = [(rule.declaration.id, rule.declaration.version) for rule in rules]
+        return [self.get(name(*one), rule.start) for rule, one in zip(rules, declared, strict=True)]
 
     def put(self, unit: Transaction) -> None:
         """Write what has changed of all states in memory."""

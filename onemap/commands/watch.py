@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from analytics.collector import settle
 from ingest.live import LATENESS_MS, MOST_ROWS, LiveDecoder, live_batches
 from ingest.sources.file import read_lines
 from ingest.sources.line import Line
@@ -23,7 +24,6 @@ from onemap.commands.addresses import source_at
 from onemap.commands.options import CityOption, JsonOption, StoreOption, now, opened
 from onemap.commands.telling import tell
 from onemap.live import LivePipeline
-from onemap.memory import settle
 from onemap.setup import create_layers
 from onemap.terminal import err, out
 

@@ -187,7 +187,7 @@ def test_rows_before_a_change_of_the_register_are_not_taken_again_under_the_new_
     register(store, city, "SERENA88")
     later = NOON + MINUTE
     live.commit(batch(*boat(later, "SERENA88"), watermark=later), at=AT)
-    (kept,) = Journal(store, "live:feed:journal").entries()
+    (kept,) = Journal(store, "live:feed:journal").begun
     assert kept.fixes["t"].to_pylist() == [later]
 
 
